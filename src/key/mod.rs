@@ -1,0 +1,5 @@
+//! The key as text. Pure: no clock, no store.
+
+mod id;
+
+pub use id::{InvalidKeyId, KeyId};

@@ -1,0 +1,17 @@
+//! API keys for tower and axum.
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod clock;
+pub mod error;
+mod key;
+mod principal;
+pub mod rate_limit;
+pub mod scope;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::{ApiError, ErrorBody, ErrorCode, ErrorType, Refusal};
+pub use key::{InvalidKeyId, KeyId};
+pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
+pub use rate_limit::{PlanName, Quota};
+pub use scope::{InvalidScope, ScopeName, ScopeSet};

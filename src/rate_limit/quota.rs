@@ -1,0 +1,3 @@
+/// A rate and a burst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Quota {}
