@@ -11,7 +11,12 @@ pub mod scope;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorType, Refusal};
-pub use key::{InvalidKeyId, KeyId};
+pub use key::{
+    ApiKey, InvalidKeyFormat, InvalidKeyHash, InvalidKeyId, InvalidPepper, KeyFormat, KeyHash,
+    KeyId, ModeWords, NoRandomness, Pepper,
+};
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
 pub use rate_limit::{PlanName, Quota};
-pub use scope::{InvalidScope, ScopeName, ScopeSet};
+pub use scope::{
+    AllOf, AnyOf, Catalogue, InvalidScope, Requirement, Scope, ScopeDefinition, ScopeName, ScopeSet,
+};

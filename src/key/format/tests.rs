@@ -1,0 +1,5 @@
+use super::*;
+#[test]
+fn works() {
+    let _ = KeyFormat::base62("ck", 32);
+}
