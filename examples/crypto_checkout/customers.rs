@@ -108,7 +108,8 @@ impl TryFrom<String> for Email {
         let one_at = sides.is_some_and(|(user, host)| {
             !user.is_empty() && !host.is_empty() && !host.contains('@')
         });
-        let clean = text.len() <= 254 && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        let clean =
+            text.len() <= 254 && !text.contains(|c: char| c.is_whitespace() || c.is_control());
         if one_at && clean { Ok(Self(text)) } else { Err("must be an email address") }
     }
 }

@@ -29,7 +29,9 @@ fn demos() -> Vec<Demo> {
     let everything = || app::SCOPES.iter().map(|scope| scope.name.clone());
     vec![
         Demo {
-            key: NewKey::named("Demo, test mode, every scope").mode(Mode::Test).scopes(everything()),
+            key: NewKey::named("Demo, test mode, every scope")
+                .mode(Mode::Test)
+                .scopes(everything()),
             command: create_link,
         },
         Demo {

@@ -34,11 +34,8 @@ impl TryFrom<String> for Amount {
         // One way to write each whole part, so that two texts of one amount are seldom.
         let canonical = whole == "0" || !whole.starts_with('0');
         let positive = text.bytes().any(|b| matches!(b, b'1'..=b'9'));
-        let valid = text.len() <= MAX_AMOUNT
-            && digits(whole)
-            && digits(fraction)
-            && canonical
-            && positive;
+        let valid =
+            text.len() <= MAX_AMOUNT && digits(whole) && digits(fraction) && canonical && positive;
         if valid { Ok(Self(text)) } else { Err(InvalidAmount) }
     }
 }
@@ -74,8 +71,9 @@ mod tests {
             assert_eq!(Amount::try_from(good.to_owned()).map(String::from).as_deref(), Ok(good));
         }
         let too_long = "1".repeat(MAX_AMOUNT + 1);
-        let bad =
-            ["", "0", "0.00", "-1", "+1", "1.", ".5", "1e3", "1,5", " 1", "01", "1.0.0", "٣", "NaN"];
+        let bad = [
+            "", "0", "0.00", "-1", "+1", "1.", ".5", "1e3", "1,5", " 1", "01", "1.0.0", "٣", "NaN",
+        ];
         for bad in bad.into_iter().chain([&*too_long]) {
             assert_eq!(Amount::try_from(bad.to_owned()), Err(InvalidAmount), "{bad}");
         }
