@@ -44,6 +44,15 @@ impl Source {
         Some(base)
     }
 
+    /// The path with its first segment replaced by what a `use` declaration says it is.
+    pub(crate) fn spelled_out(&self, path: &[String]) -> Segments {
+        let imported = path.first().and_then(|first| self.names.get(first));
+        let Some((imported, (_, rest))) = imported.zip(path.split_first()) else {
+            return path.to_vec();
+        };
+        imported.iter().chain(rest).cloned().collect()
+    }
+
     fn module(&self) -> Segments {
         self.name.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
@@ -249,8 +258,9 @@ fn use_tree(
             "{" => {
                 at += 1;
                 while tokens.get(at).is_some_and(|&next| next != "}") {
-                    at = use_tree(tokens, at, &path, leaf);
-                    at += usize::from(tokens.get(at) == Some(&","));
+                    let branch = use_tree(tokens, at, &path, leaf);
+                    let ended = branch == at || tokens.get(branch) == Some(&",");
+                    at = branch + usize::from(ended);
                 }
                 return at + 1;
             }
