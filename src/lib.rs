@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[allow(dead_code, unused_imports, reason = "the keyring comes next")]
+mod cache;
 pub mod clock;
 pub mod error;
 mod key;
