@@ -2,20 +2,28 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[allow(dead_code, unused_imports, reason = "the keyring comes next")]
 mod cache;
 pub mod clock;
 pub mod error;
 mod key;
+pub mod keyring;
 mod principal;
 pub mod rate_limit;
 pub mod scope;
+pub mod store;
+mod telemetry;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorType, Refusal};
 pub use key::{
     ApiKey, InvalidKeyFormat, InvalidKeyHash, InvalidKeyId, InvalidPepper, KeyFormat, KeyHash,
     KeyId, ModeWords, NoRandomness, Pepper,
+};
+pub use keyring::{
+    InvalidKeyring, IssuedKey, KeyFilter, KeyPage, KeyUpdate, KeyUsage, Keyring, KeyringBuilder,
+    KeyringError, NewKey,
 };
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
 pub use rate_limit::{PlanName, Quota};
