@@ -4,7 +4,10 @@
 
 mod cache;
 pub mod clock;
+pub mod envelope;
 pub mod error;
+#[cfg(feature = "axum")]
+pub mod extract;
 mod key;
 pub mod keyring;
 mod principal;
@@ -16,7 +19,10 @@ mod telemetry;
 pub mod test_util;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use envelope::EnvelopeLayer;
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorType, Refusal};
+#[cfg(feature = "axum")]
+pub use extract::{Json, not_found};
 pub use key::{
     ApiKey, InvalidKeyFormat, InvalidKeyHash, InvalidKeyId, InvalidPepper, KeyFormat, KeyHash,
     KeyId, ModeWords, NoRandomness, Pepper,
@@ -26,7 +32,7 @@ pub use keyring::{
     KeyringError, NewKey,
 };
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
-pub use rate_limit::{PlanName, Quota};
+pub use rate_limit::{PlanName, Plans, Quota};
 pub use scope::{
     AllOf, AnyOf, Catalogue, InvalidScope, Requirement, Scope, ScopeDefinition, ScopeName, ScopeSet,
 };
