@@ -2,19 +2,31 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod auth;
+pub mod client_ip;
 pub mod clock;
 pub mod error;
+#[cfg(feature = "axum")]
+pub mod extract;
 mod key;
+mod keyring;
+
 mod principal;
 pub mod rate_limit;
 pub mod scope;
+mod telemetry;
 
+pub use auth::{AuthLayer, RequireScope};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorType, Refusal};
+#[cfg(feature = "axum")]
+pub use extract::Scoped;
 pub use key::{
     ApiKey, InvalidKeyFormat, InvalidKeyHash, InvalidKeyId, InvalidPepper, KeyFormat, KeyHash,
     KeyId, ModeWords, NoRandomness, Pepper,
 };
+pub use keyring::Keyring;
+
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
 pub use rate_limit::{PlanName, Quota};
 pub use scope::{

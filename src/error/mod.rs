@@ -9,6 +9,7 @@ mod api_error;
 mod body;
 mod code;
 mod refusal;
+mod refused;
 mod respond;
 
 pub use api_error::{ApiError, FieldError};
