@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod client_ip;
 pub mod clock;
+pub mod envelope;
 pub mod error;
 #[cfg(feature = "axum")]
 pub mod extract;
@@ -18,15 +19,15 @@ mod telemetry;
 
 pub use auth::{AuthLayer, RequireScope};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use envelope::EnvelopeLayer;
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorType, Refusal};
 #[cfg(feature = "axum")]
-pub use extract::Scoped;
+pub use extract::{Json, Scoped, not_found};
 pub use key::{
     ApiKey, InvalidKeyFormat, InvalidKeyHash, InvalidKeyId, InvalidPepper, KeyFormat, KeyHash,
     KeyId, ModeWords, NoRandomness, Pepper,
 };
 pub use keyring::Keyring;
-
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
 pub use rate_limit::{PlanName, Quota};
 pub use scope::{

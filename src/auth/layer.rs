@@ -4,12 +4,14 @@ use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderName, Response};
 use tower_layer::Layer;
 
-use super::challenge::Challenges;
 use super::credential::Sources;
 use super::{Auth, CacheControl};
 use crate::client_ip::TrustedProxies;
-use crate::error::respond;
+use crate::error::{Challenges, respond};
 use crate::{ApiError, ErrorBody, Keyring, Mode, Refusal};
+
+/// The realm of a service that names none.
+const REALM: &str = "api";
 
 /// Verifies the API key of each request; see [the module](self::super) for the rules.
 ///
@@ -45,7 +47,7 @@ impl AuthLayer {
             publishable: false,
             anonymous: false,
             https: None,
-            challenges: Challenges::default(),
+            challenges: Challenges::of_realm(REALM),
             caching: None,
             caching_anonymous: None,
         };
@@ -102,10 +104,9 @@ impl AuthLayer {
 
     /// Names the realm of the challenge that goes with a 401; `api` unless set.
     ///
-    /// What cannot stand between quotes is left out: control characters, quotes, backslashes and
-    /// all that is not ASCII.
+    /// Characters that a header cannot carry are left out, quotes are escaped.
     pub fn realm(self, realm: &str) -> Self {
-        self.with(|rules| rules.challenges = Challenges::new(realm))
+        self.with(|rules| rules.challenges = Challenges::of_realm(realm))
     }
 
     fn with(mut self, set: impl FnOnce(&mut Rules)) -> Self {

@@ -15,7 +15,6 @@
 
 mod authorize;
 mod cache_control;
-mod challenge;
 mod credential;
 mod decision;
 mod future;
