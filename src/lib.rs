@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod auth;
 mod cache;
+pub mod client_ip;
 pub mod clock;
 pub mod envelope;
 pub mod error;
@@ -18,11 +20,13 @@ mod telemetry;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 
+pub use auth::{AuthLayer, RequireScope};
+pub use client_ip::{Peer, TrustedProxies};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use envelope::EnvelopeLayer;
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorType, Refusal};
 #[cfg(feature = "axum")]
-pub use extract::{Json, not_found};
+pub use extract::{Json, Scoped, not_found};
 pub use key::{
     ApiKey, InvalidKeyFormat, InvalidKeyHash, InvalidKeyId, InvalidPepper, KeyFormat, KeyHash,
     KeyId, ModeWords, NoRandomness, Pepper,

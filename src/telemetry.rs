@@ -9,14 +9,16 @@
 
 #[cfg(feature = "tracing")]
 pub(crate) use on::{
-    RequestTrace, failed, feed_failed, feed_lost, foreign_record, lookup_failed, failed_with_text, inner_service_failed, misconfigured, panicked,
-    record_principal, requests_are_logged,
+    RequestTrace, failed, failed_with_text, feed_failed, feed_lost, foreign_record,
+    inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
+    requests_are_logged,
 };
 
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::{
-    RequestTrace, failed, feed_failed, feed_lost, foreign_record, lookup_failed, failed_with_text, inner_service_failed, misconfigured, panicked,
-    record_principal, requests_are_logged,
+    RequestTrace, failed, failed_with_text, feed_failed, feed_lost, foreign_record,
+    inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
+    requests_are_logged,
 };
 
 /// How a request ended.

@@ -42,6 +42,7 @@ mod envelope;
 mod headers;
 mod preset;
 mod refusal;
+mod refused;
 mod respond;
 
 pub use api_error::{ApiError, FieldError};
