@@ -14,6 +14,7 @@ mod sessions;
 mod timestamp;
 mod webhooks;
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
@@ -41,9 +42,7 @@ const QUOTA: Quota = Quota::per_minute(600);
 /// # Errors
 ///
 /// None with the constants of this file.
-pub(crate) fn keyring(
-    store: impl KeyStore,
-) -> Result<KeyringBuilder, Box<dyn std::error::Error + Send + Sync>> {
+pub(crate) fn keyring(store: impl KeyStore) -> Result<KeyringBuilder, Box<dyn Error>> {
     let format = KeyFormat::base62("ck", 32)?;
     let platform = AccountId::parse(PLATFORM)?;
     Ok(Keyring::builder(store, format).scopes(SCOPES).default_account(platform))
@@ -56,11 +55,11 @@ pub(crate) fn app(keys: &Keyring, operator_password: &str) -> Router {
         .nest("/api/v1", api(keys))
         .nest("/dashboard/api", manage::router(keys.clone(), operator))
         .fallback(keygate::not_found)
-        .layer(EnvelopeLayer::standard())
+        .layer(EnvelopeLayer::standard().with_clock(Arc::clone(keys.clock())))
 }
 
 fn api(keys: &Keyring) -> Router {
-    let limit = RateLimitLayer::per_key(QUOTA).ietf_headers();
+    let limit = RateLimitLayer::per_key(QUOTA).with_clock(Arc::clone(keys.clock())).ietf_headers();
     Router::new()
         .route("/checkout_sessions", get(sessions::list).post(sessions::create))
         .route("/checkout_sessions/{id}", get(sessions::retrieve))

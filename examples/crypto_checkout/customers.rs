@@ -34,6 +34,7 @@ pub(super) struct CustomerUpdate {
     email: Option<Email>,
     /// `null` takes the name away.
     #[serde(default, deserialize_with = "given")]
+    #[allow(clippy::option_option, reason = "left out, `null` and a name are three things")]
     name: Option<Option<Name>>,
 }
 

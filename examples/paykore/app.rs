@@ -82,12 +82,18 @@ pub(crate) fn app(keys: &Keyring, environment: Environment, operator_password: &
         .nest("/v1", api(keys, environment))
         .nest("/dashboard/api", manage::router(keys.clone(), operator))
         .fallback(keygate::not_found)
-        .layer(EnvelopeLayer::new(PayKoreEnvelope).request_ids(ShortRequestIds))
+        .layer(
+            EnvelopeLayer::new(PayKoreEnvelope)
+                .request_ids(ShortRequestIds)
+                .with_clock(Arc::clone(keys.clock())),
+        )
 }
 
 fn api(keys: &Keyring, environment: Environment) -> Router {
     let auth = AuthLayer::new(keys.clone()).header("x-api-key").mode(environment.mode());
-    let limit = RateLimitLayer::per_key(STARTER_QUOTA).plans(keys.plans().clone());
+    let limit = RateLimitLayer::per_key(STARTER_QUOTA)
+        .with_clock(Arc::clone(keys.clock()))
+        .plans(keys.plans().clone());
     let paykore = PayKore { clock: Arc::clone(keys.clock()), wallets: Collection::default() };
     Router::new()
         .route("/wallets", get(wallets::list).post(wallets::create))

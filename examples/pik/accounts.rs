@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use keygate::on_behalf_of::{AccountDirectory, Connection, DirectoryError};
-use keygate::{AccountId, InvalidAccountId, Scope, ScopeName, ScopeSet};
+use keygate::{AccountId, InvalidAccountId, Mode, Scope, ScopeName, ScopeSet};
 
 use super::collection::Owner;
 use super::{LinksRead, LinksWrite, WalletRead};
@@ -59,6 +59,21 @@ impl Accounts {
     pub(super) fn balance(&self, owner: &Owner) -> &'static str {
         let balances = self.0.get(owner.account()).map_or(("0.00", "0.00"), |a| a.balances);
         if owner.livemode() { balances.0 } else { balances.1 }
+    }
+}
+
+impl AccountDirectory for Accounts {
+    async fn connection(
+        &self,
+        platform: &AccountId,
+        account: &AccountId,
+        _mode: Mode,
+    ) -> Result<Option<Connection>, DirectoryError> {
+        let account = self.0.get(account).filter(|found| found.platform.as_ref() == Some(platform));
+        Ok(account.map(|found| Connection {
+            verified: found.verified,
+            capabilities: found.capabilities.clone(),
+        }))
     }
 }
 

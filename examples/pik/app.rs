@@ -62,7 +62,7 @@ pub(crate) fn app(
         // The HTTPS rule is the API's: the dashboard opens on loopback.
         .nest("/dashboard/api", manage::router(keys.clone(), operator))
         .fallback(keygate::not_found)
-        .layer(EnvelopeLayer::new(PikEnvelope)))
+        .layer(EnvelopeLayer::new(PikEnvelope).with_clock(Arc::clone(keys.clock()))))
 }
 
 fn api(keys: &Keyring, proxies: TrustedProxies, accounts: Accounts) -> Router {
@@ -81,7 +81,7 @@ fn api(keys: &Keyring, proxies: TrustedProxies, accounts: Accounts) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(AuthLayer::new(keys.clone()).require_https(proxies))
-                .layer(RateLimitLayer::per_key(QUOTA))
+                .layer(RateLimitLayer::per_key(QUOTA).with_clock(Arc::clone(keys.clock())))
                 // Inside the limit: a key pays for the accounts that it asks for.
                 .layer(OnBehalfOfLayer::new(accounts)),
         )

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::StatusCode;
 use keygate::error::{Envelope, Rendered, RequestContext};
-use keygate::{ApiError, Refusal};
+use keygate::{ApiError, Refusal, ScopeName};
 use serde::Serialize;
 
 /// The page names two codes, `unauthorized` and `forbidden`; the others are the crate's.
@@ -54,8 +54,8 @@ fn forbidden(error: &ApiError) -> Cow<'_, str> {
         }
         Some(Refusal::UnverifiedAccount) => "The connected account is not verified.".into(),
         Some(Refusal::InsufficientScope) => {
-            let missing: Vec<_> = error.missing_scopes().iter().map(|s| s.as_str()).collect();
-            format!("{DENIED} Missing: {}.", missing.join(", ")).into()
+            let missing = error.missing_scopes().iter().map(ScopeName::as_str);
+            format!("{DENIED} Missing: {}.", missing.collect::<Vec<_>>().join(", ")).into()
         }
         _ => DENIED.into(),
     }

@@ -103,7 +103,7 @@ async fn print_demo_keys(
     demos: Vec<Demo>,
     origin: &str,
 ) -> Result<(), KeyringError> {
-    if !keys.list(&KeyFilter::default().limit(1)).await?.records.is_empty() {
+    if !keys.list(KeyFilter::default().limit(1)).await?.records.is_empty() {
         return Ok(());
     }
     for Demo { key, command } in demos {
