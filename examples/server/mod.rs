@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a server's start tells its operator what to do next")]
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
@@ -48,7 +49,8 @@ impl Password {
 /// Writes the log to standard output; `RUST_LOG` filters it.
 pub(crate) fn log_to_stdout() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stdout).init();
+    let colours = std::io::stdout().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).init();
 }
 
 /// Serves on 127.0.0.1 until Ctrl-C or SIGTERM, then lets the requests under way finish.
