@@ -64,3 +64,24 @@ impl fmt::Debug for ApiKey {
         write!(f, "ApiKey({}…)", self.hint())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ApiKey;
+
+    /// Of a type that can be written, both impls hold: which one is meant is then an error.
+    trait NotSerialize<Which> {
+        fn holds() {}
+    }
+
+    struct Serializable;
+
+    impl<T> NotSerialize<()> for T {}
+
+    impl<T: serde::Serialize> NotSerialize<Serializable> for T {}
+
+    #[test]
+    fn a_key_cannot_be_serialised() {
+        <ApiKey as NotSerialize<_>>::holds();
+    }
+}
