@@ -41,7 +41,7 @@ impl ApiKey {
 
     /// What lists show: prefix, mode word and the first six random characters (`ck_live_abc123`).
     ///
-    /// The rest of the key still has at least 92 random bits.
+    /// The rest of the key still has at least 95 random bits.
     #[must_use]
     pub fn hint(&self) -> &str {
         self.text.get(..self.hint_length).unwrap_or_default()
