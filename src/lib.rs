@@ -3,6 +3,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod auth;
+#[allow(dead_code, unused_imports, reason = "the keyring comes next")]
+mod cache;
 pub mod client_ip;
 pub mod clock;
 pub mod envelope;
@@ -11,7 +13,7 @@ pub mod error;
 pub mod extract;
 mod key;
 mod keyring;
-
+pub mod on_behalf_of;
 mod principal;
 pub mod rate_limit;
 pub mod scope;
@@ -28,6 +30,7 @@ pub use key::{
     KeyId, ModeWords, NoRandomness, Pepper,
 };
 pub use keyring::Keyring;
+pub use on_behalf_of::OnBehalfOfLayer;
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
 pub use rate_limit::{PlanName, Quota};
 pub use scope::{
