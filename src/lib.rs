@@ -3,7 +3,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod auth;
-#[allow(dead_code, unused_imports, reason = "the keyring comes next")]
 mod cache;
 pub mod client_ip;
 pub mod clock;
@@ -12,14 +11,18 @@ pub mod error;
 #[cfg(feature = "axum")]
 pub mod extract;
 mod key;
-mod keyring;
+pub mod keyring;
 pub mod on_behalf_of;
 mod principal;
 pub mod rate_limit;
 pub mod scope;
+pub mod store;
 mod telemetry;
+#[cfg(any(test, feature = "test-util"))]
+pub mod test_util;
 
 pub use auth::{AuthLayer, RequireScope};
+pub use client_ip::{Peer, TrustedProxies};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use envelope::EnvelopeLayer;
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorType, Refusal};
@@ -29,10 +32,13 @@ pub use key::{
     ApiKey, InvalidKeyFormat, InvalidKeyHash, InvalidKeyId, InvalidPepper, KeyFormat, KeyHash,
     KeyId, ModeWords, NoRandomness, Pepper,
 };
-pub use keyring::Keyring;
+pub use keyring::{
+    InvalidKeyring, IssuedKey, KeyFilter, KeyPage, KeyUpdate, KeyUsage, Keyring, KeyringBuilder,
+    KeyringError, NewKey,
+};
 pub use on_behalf_of::OnBehalfOfLayer;
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
-pub use rate_limit::{PlanName, Quota};
+pub use rate_limit::{PlanName, Plans, Quota};
 pub use scope::{
     AllOf, AnyOf, Catalogue, InvalidScope, Requirement, Scope, ScopeDefinition, ScopeName, ScopeSet,
 };

@@ -9,14 +9,16 @@
 
 #[cfg(feature = "tracing")]
 pub(crate) use on::{
-    RequestTrace, directory_failed, failed, failed_with_text, inner_service_failed, misconfigured,
-    panicked, record_principal, requests_are_logged,
+    RequestTrace, directory_failed, failed, failed_with_text, feed_failed, feed_lost,
+    foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
+    requests_are_logged,
 };
 
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::{
-    RequestTrace, directory_failed, failed, failed_with_text, inner_service_failed, misconfigured,
-    panicked, record_principal, requests_are_logged,
+    RequestTrace, directory_failed, failed, failed_with_text, feed_failed, feed_lost,
+    foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
+    requests_are_logged,
 };
 
 /// How a request ended.
@@ -37,9 +39,11 @@ mod on {
     use std::mem;
 
     use tracing::field::Empty;
-    use tracing::{Level, Span, error, info, info_span};
+    use tracing::{Level, Span, error, info, info_span, warn};
 
     use super::Outcome;
+    use crate::KeyId;
+    use crate::store::StoreError;
 
     const TARGET: &str = "keygate::request";
 
@@ -132,6 +136,27 @@ mod on {
         });
     }
 
+    /// The store could not answer a look-up; the clients that waited for it get 503.
+    pub(crate) fn lookup_failed(error: &StoreError) {
+        error!(target: "keygate", error = error as &(dyn Error + 'static), "a key look-up failed");
+    }
+
+    /// The store answered with a record that was not asked for: it was refused.
+    pub(crate) fn foreign_record(key: &KeyId) {
+        error!(target: "keygate", key_id = key.as_str(), "the key store answered with a foreign record");
+    }
+
+    /// The change feed broke. What is cached is trusted for `max_staleness`, then asked for again.
+    pub(crate) fn feed_lost() {
+        warn!(target: "keygate", "the change feed of the key store was lost; asking for a new one");
+    }
+
+    /// The change feed could not be had, or a proof could not be sent.
+    pub(crate) fn feed_failed(error: &StoreError) {
+        let error = error as &(dyn Error + 'static);
+        warn!(target: "keygate", error, "the change feed of the key store failed");
+    }
+
     /// The service is put together wrongly.
     pub(crate) fn misconfigured(what: &'static str) {
         error!(target: "keygate", what, "misconfigured");
@@ -168,6 +193,8 @@ mod off {
     use std::error::Error;
 
     use super::Outcome;
+    use crate::KeyId;
+    use crate::store::StoreError;
 
     pub(crate) struct RequestTrace;
 
@@ -191,6 +218,18 @@ mod off {
 
     #[inline]
     pub(crate) fn record_principal(_key_id: &str, _on_behalf_of: Option<&str>) {}
+
+    #[inline]
+    pub(crate) fn lookup_failed(_error: &StoreError) {}
+
+    #[inline]
+    pub(crate) fn foreign_record(_key: &KeyId) {}
+
+    #[inline]
+    pub(crate) fn feed_lost() {}
+
+    #[inline]
+    pub(crate) fn feed_failed(_error: &StoreError) {}
 
     #[inline]
     pub(crate) fn misconfigured(_what: &'static str) {}

@@ -3,5 +3,5 @@
 mod plan;
 mod quota;
 
-pub use plan::{InvalidPlanName, PlanName};
-pub use quota::Quota;
+pub use plan::{InvalidPlanName, PlanName, Plans};
+pub use quota::{InvalidQuota, Quota};
