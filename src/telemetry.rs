@@ -9,15 +9,15 @@
 
 #[cfg(feature = "tracing")]
 pub(crate) use on::{
-    RequestTrace, failed, failed_with_text, feed_failed, feed_lost, foreign_record,
-    inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
+    RequestTrace, directory_failed, failed, failed_with_text, feed_failed, feed_lost,
+    foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
     requests_are_logged,
 };
 
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::{
-    RequestTrace, failed, failed_with_text, feed_failed, feed_lost, foreign_record,
-    inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
+    RequestTrace, directory_failed, failed, failed_with_text, feed_failed, feed_lost,
+    foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
     requests_are_logged,
 };
 
@@ -167,6 +167,11 @@ mod on {
         error!(target: "keygate", code, source, "failed");
     }
 
+    /// The directory of accounts failed; the client was told to come again.
+    pub(crate) fn directory_failed(source: &(dyn Error + 'static)) {
+        error!(target: "keygate", source, "the directory of accounts failed");
+    }
+
     /// The service answered 5xx with a text, which is not sent.
     pub(crate) fn failed_with_text(status: u16, text: &str) {
         error!(target: "keygate", status, text, "failed");
@@ -231,6 +236,9 @@ mod off {
 
     #[inline]
     pub(crate) fn failed(_code: &str, _source: &(dyn Error + 'static)) {}
+
+    #[inline]
+    pub(crate) fn directory_failed(_source: &(dyn Error + 'static)) {}
 
     #[inline]
     pub(crate) fn failed_with_text(_status: u16, _text: &str) {}
