@@ -41,8 +41,11 @@ mod code;
 mod envelope;
 mod headers;
 mod preset;
+pub(crate) mod redact;
 mod refusal;
 mod respond;
+#[cfg(test)]
+mod tests;
 
 pub use api_error::{ApiError, FieldError};
 pub use body::ErrorBody;
