@@ -1,7 +1,22 @@
 //! How often a caller may call.
 
+mod bucket;
+mod decide;
+mod future;
+mod gcra;
+mod headers;
+mod layer;
+mod limit;
+mod limiter;
+mod local;
+mod mark;
 mod plan;
 mod quota;
+mod service;
 
-pub use plan::{InvalidPlanName, PlanName};
-pub use quota::Quota;
+pub use future::ResponseFuture;
+pub use layer::RateLimitLayer;
+pub use limit::{Limit, RequestHead};
+pub use plan::{InvalidPlanName, PlanName, Plans};
+pub use quota::{InvalidQuota, Quota};
+pub use service::RateLimit;
