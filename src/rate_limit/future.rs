@@ -113,7 +113,8 @@ where
     }
 
     /// After a verdict that had to be waited for.
-    fn go_on(config: &Config, verdict: &Verdict, mut service: S, request: Request<B>) -> Self {
+    fn go_on(config: &Config, verdict: &Verdict, held: (S, Request<B>)) -> Self {
+        let (mut service, request) = held;
         match config.conclude(verdict) {
             Ok(shown) => Self::call(&mut service, request, Some(shown)),
             Err(refused) => Self::refused(refused, &request),
@@ -158,12 +159,8 @@ where
                 }
                 StateProjection::Waiting { verdict, config, held } => {
                     let verdict = ready!(verdict.as_mut().poll(context));
-                    match held.take() {
-                        Some((service, request)) => {
-                            State::go_on(config, &verdict, service, request)
-                        }
-                        None => return Poll::Pending,
-                    }
+                    let Some(held) = held.take() else { return Poll::Pending };
+                    State::go_on(config, &verdict, held)
                 }
             };
             state.set(next);

@@ -3,7 +3,6 @@
 mod bucket;
 mod decide;
 mod future;
-mod gcra;
 mod headers;
 mod layer;
 mod limit;

@@ -70,7 +70,7 @@ impl Drop for Task {
 }
 
 impl Buckets {
-    fn sweep(&self, shard: &Aligned, now: u64) -> usize {
+    pub(super) fn sweep(&self, shard: &Aligned, now: u64) -> usize {
         let mut shard = shard.0.lock();
         shard.pass(now);
         let places = shard.places();

@@ -1,3 +1,7 @@
+//! Whose bucket it is, how full, and what a request does to it: pure.
+
+mod gcra;
+
 use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
 use std::net::IpAddr;
@@ -5,7 +9,6 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Quota;
-use super::gcra;
 use crate::{AccountId, KeyId};
 
 /// Whom a bucket belongs to, borrowed from a request: asking clones nothing.
@@ -157,3 +160,6 @@ pub(crate) fn nanos(reading: Duration) -> u64 {
 pub(crate) fn seconds(nanos: u64) -> u64 {
     nanos.div_ceil(1_000_000_000)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,12 +16,12 @@ use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{Quota as Rate, RateLimiter};
 
-use super::Quota;
+use crate::Quota;
 
 /// The arrival time after a request of this cost, if it is admitted.
 ///
 /// All times are absolute, at most 2⁶² + the time in which a bucket fills; `cost` is at most the
-/// burst. Both are held by [`Bucket`](super::bucket::Bucket).
+/// burst. Both are held by [`Bucket`](super::Bucket).
 pub(crate) fn admit(quota: Quota, arrival: u64, cost: NonZeroU32, now: u64) -> Option<u64> {
     let rate = Rate::with_period(Duration::from_nanos(quota.interval_nanos()))?
         .allow_burst(quota.burst_count());
@@ -62,5 +62,48 @@ impl Clock for Reading<'_> {
 
     fn now(&self) -> Nanos {
         Nanos::new(self.0.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts how often it is read, and says which time it was.
+    struct Counting<'c>(&'c Cell<u64>, &'c Cell<u32>);
+
+    impl Clock for Counting<'_> {
+        type Instant = Nanos;
+
+        fn now(&self) -> Nanos {
+            self.1.set(self.1.get() + 1);
+            Nanos::new(self.0.get())
+        }
+    }
+
+    #[test]
+    fn governor_reads_the_clock_once_to_start_and_once_to_decide() {
+        let (time, reads) = (Cell::new(0), Cell::new(0));
+        let rate = Rate::per_second(NonZeroU32::MIN);
+        let store = Dry { before: 0, after: Cell::new(0) };
+        let limiter: RateLimiter<_, _, _, NoOpMiddleware<Nanos>> =
+            RateLimiter::new(rate, store, Counting(&time, &reads));
+        assert_eq!(reads.get(), 1);
+        time.set(7_000_000_000);
+        assert_eq!(limiter.check_n(NonZeroU32::MIN), Ok(Ok(())));
+        assert_eq!(reads.get(), 2);
+        assert_eq!(limiter.into_state_store().after.get(), 8_000_000_000);
+    }
+
+    #[test]
+    fn all_limiters_count_in_the_same_absolute_time() {
+        // The state that one quota left means the same to another, however late it is.
+        let (seconds, minutes) = (Quota::per_second(10), Quota::per_minute(30));
+        for now in [0, 1, 1_000_000_000, 1 << 61, 1 << 62] {
+            let after = admit(seconds, now, NonZeroU32::MIN, now);
+            assert_eq!(after, Some(now + 100_000_000), "{now}");
+            let after = admit(minutes, now + 100_000_000, NonZeroU32::MIN, now);
+            assert_eq!(after, Some(now + 2_100_000_000), "{now}");
+        }
     }
 }
