@@ -130,6 +130,12 @@ impl RateLimitLayer {
         self.set(|config| config.clock = Arc::new(clock))
     }
 
+    /// Counts elsewhere.
+    #[cfg(test)]
+    pub(crate) fn with_limiter(self, limiter: impl Limiter) -> Self {
+        self.set(|config| config.limiter = Arc::new(limiter))
+    }
+
     fn new(mut limit: Limit) -> Self {
         limit.negotiable = true;
         let config = Config {

@@ -19,3 +19,6 @@ pub use limit::{Limit, RequestHead};
 pub use plan::{InvalidPlanName, PlanName, Plans};
 pub use quota::{InvalidQuota, Quota};
 pub use service::RateLimit;
+
+#[cfg(test)]
+mod tests;
