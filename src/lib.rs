@@ -12,12 +12,15 @@ pub mod error;
 pub mod extract;
 mod key;
 pub mod keyring;
+#[cfg(feature = "dashboard")]
+pub mod manage;
+pub mod on_behalf_of;
 mod principal;
 pub mod rate_limit;
 pub mod scope;
 pub mod store;
 mod telemetry;
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 pub mod test_util;
 
 pub use auth::{AuthLayer, RequireScope};
@@ -35,8 +38,9 @@ pub use keyring::{
     InvalidKeyring, IssuedKey, KeyFilter, KeyPage, KeyUpdate, KeyUsage, Keyring, KeyringBuilder,
     KeyringError, NewKey,
 };
+pub use on_behalf_of::OnBehalfOfLayer;
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
-pub use rate_limit::{PlanName, Plans, Quota};
+pub use rate_limit::{Limit, PlanName, Plans, Quota, RateLimitLayer};
 pub use scope::{
     AllOf, AnyOf, Catalogue, InvalidScope, Requirement, Scope, ScopeDefinition, ScopeName, ScopeSet,
 };

@@ -12,11 +12,11 @@ const UNDECLARED_SCOPE: &str = "a route asks for a scope that the keyring does n
 /// Who calls; `None` for a caller who was let in without a key.
 ///
 /// A request that no `AuthLayer` has seen is neither: it is answered 500 and logged.
-pub(crate) fn caller(extensions: &Extensions) -> Result<Option<&Principal>, ApiError> {
+pub(crate) fn caller(extensions: &Extensions) -> Result<Option<&Principal>, Refusal> {
     match extensions.get::<Principal>() {
         Some(principal) => Ok(Some(principal)),
         None if extensions.get::<Anonymous>().is_some() => Ok(None),
-        None => Err(ApiError::misconfigured(NO_AUTH_LAYER)),
+        None => Err(Refusal::Misconfigured { what: NO_AUTH_LAYER }),
     }
 }
 

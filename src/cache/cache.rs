@@ -226,6 +226,28 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn free_permits(&self) -> usize {
+        self.gate.free_permits()
+    }
+
+    #[cfg(test)]
+    pub(super) fn under_way(&self) -> usize {
+        self.flights.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn run_pending(&self) {
+        self.positive.run_pending_tasks();
+        self.negative.run_pending_tasks();
+    }
+
+    /// Positive and negative answers in the bounded caches.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> (u64, u64) {
+        (self.positive.entry_count(), self.negative.entry_count())
+    }
+
     fn get_bounded(&self, key: &K, bits: u64) -> Got<V> {
         let good = |cache: &Bounded<K, V>| {
             let entry = cache.get(&bits).filter(|entry| entry.key == *key)?;

@@ -19,6 +19,6 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Principal {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ApiError> {
-        caller(&parts.extensions).map(Option::<&Self>::cloned)
+        Ok(caller(&parts.extensions)?.cloned())
     }
 }

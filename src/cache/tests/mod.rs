@@ -2,4 +2,6 @@
 
 mod support;
 
+mod flood;
 mod keep;
+mod outage;
