@@ -12,6 +12,8 @@ pub mod error;
 pub mod extract;
 mod key;
 pub mod keyring;
+#[cfg(feature = "dashboard")]
+pub mod manage;
 pub mod on_behalf_of;
 mod principal;
 pub mod rate_limit;
@@ -38,7 +40,7 @@ pub use keyring::{
 };
 pub use on_behalf_of::OnBehalfOfLayer;
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};
-pub use rate_limit::{PlanName, Plans, Quota};
+pub use rate_limit::{Limit, PlanName, Plans, Quota, RateLimitLayer};
 pub use scope::{
     AllOf, AnyOf, Catalogue, InvalidScope, Requirement, Scope, ScopeDefinition, ScopeName, ScopeSet,
 };

@@ -9,16 +9,16 @@
 
 #[cfg(feature = "tracing")]
 pub(crate) use on::{
-    RequestTrace, directory_failed, failed, failed_with_text, feed_failed, feed_lost,
-    foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
-    requests_are_logged,
+    RequestTrace, buckets_overflowed, directory_failed, failed, failed_with_text, feed_failed,
+    feed_lost, foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked,
+    record_principal, requests_are_logged,
 };
 
 #[cfg(not(feature = "tracing"))]
 pub(crate) use off::{
-    RequestTrace, directory_failed, failed, failed_with_text, feed_failed, feed_lost,
-    foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked, record_principal,
-    requests_are_logged,
+    RequestTrace, buckets_overflowed, directory_failed, failed, failed_with_text, feed_failed,
+    feed_lost, foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked,
+    record_principal, requests_are_logged,
 };
 
 /// How a request ended.
@@ -157,6 +157,11 @@ mod on {
         warn!(target: "keygate", error, "the change feed of the key store failed");
     }
 
+    /// Newcomers shared one bucket, as there were as many as allowed.
+    pub(crate) fn buckets_overflowed(requests: u64, most: usize) {
+        warn!(target: "keygate", requests, most, "too many buckets: newcomers share one");
+    }
+
     /// The service is put together wrongly.
     pub(crate) fn misconfigured(what: &'static str) {
         error!(target: "keygate", what, "misconfigured");
@@ -230,6 +235,9 @@ mod off {
 
     #[inline]
     pub(crate) fn feed_failed(_error: &StoreError) {}
+
+    #[inline]
+    pub(crate) fn buckets_overflowed(_requests: u64, _most: usize) {}
 
     #[inline]
     pub(crate) fn misconfigured(_what: &'static str) {}

@@ -8,9 +8,9 @@ use http_body::Body;
 use http_body_util::Collected;
 
 use super::layer::Configuration;
-use super::redact::{cut, holds_key, redact, redact_path};
 use super::rule::{Rewrite, by_status, by_text, decide};
 use super::{AsIs, RequestId};
+use crate::error::redact::{cut, holds_key, redact, redact_path};
 use crate::error::{Portion, RequestContext, write};
 use crate::telemetry::{self, Outcome, RequestTrace};
 use crate::{ApiError, ErrorBody, ErrorCode};

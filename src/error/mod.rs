@@ -41,9 +41,12 @@ mod code;
 mod envelope;
 mod headers;
 mod preset;
+pub(crate) mod redact;
 mod refusal;
 mod refused;
 mod respond;
+#[cfg(test)]
+mod tests;
 
 pub use api_error::{ApiError, FieldError};
 pub use body::ErrorBody;

@@ -157,7 +157,7 @@ mod tests {
     fn a_failing_generator_is_an_error_with_its_cause() {
         let format = KeyFormat::base62("ck", 32).unwrap();
         let error = format.generate_with(Mode::Live, &mut Broken).unwrap_err();
-        assert!(error.source().is_some_and(|cause| cause.is::<std::fmt::Error>()));
+        assert!(error.source().is_some_and(<dyn std::error::Error>::is::<std::fmt::Error>));
     }
 
     #[test]

@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_text_of_another_length_or_alphabet_is_no_hash() {
-        let bad = ["".into(), "0".repeat(63), "0".repeat(65), "0".repeat(66), "é".repeat(32)];
+        let bad = [String::new(), "0".repeat(63), "0".repeat(65), "0".repeat(66), "é".repeat(32)];
         for text in bad.into_iter().chain(["+f".repeat(32), "0x".repeat(32), "g0".repeat(32)]) {
             assert!(KeyHash::from_hex(&text).is_err(), "{text}");
         }

@@ -41,7 +41,7 @@ impl ApiKey {
 
     /// What lists show: prefix, mode word and the first six random characters (`ck_live_abc123`).
     ///
-    /// The rest of the key still has at least 92 random bits.
+    /// The rest of the key still has at least 95 random bits.
     #[must_use]
     pub fn hint(&self) -> &str {
         self.text.get(..self.hint_length).unwrap_or_default()
@@ -62,5 +62,26 @@ impl ApiKey {
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ApiKey({}…)", self.hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ApiKey;
+
+    /// Of a type that can be written, both impls hold: which one is meant is then an error.
+    trait NotSerialize<Which> {
+        fn holds() {}
+    }
+
+    struct Serializable;
+
+    impl<T> NotSerialize<()> for T {}
+
+    impl<T: serde::Serialize> NotSerialize<Serializable> for T {}
+
+    #[test]
+    fn a_key_cannot_be_serialised() {
+        <ApiKey as NotSerialize<_>>::holds();
     }
 }

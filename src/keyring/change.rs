@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::time::{self, MissedTickBehavior};
 
-use super::policy::to_micros;
+use super::policy::{END_OF_CALENDAR, on_calendar, to_micros};
 use super::{Inner, IssuedKey, KeyUpdate, Keyring, KeyringError, NewKey};
 use crate::store::{ErasedStore, KeyRecord, Outcome, Rotation, StoreError};
 use crate::{ApiKey, KeyHash, KeyId, KeyKind, Mode};
@@ -114,9 +114,8 @@ impl Keyring {
         let key = self.generate(old.kind, old.mode)?;
         let hash = self.stored_hash(key.expose().as_bytes());
         let at = to_micros(self.clock().wall());
-        let predecessor_until = at.checked_add(overlap).map(to_micros).ok_or_else(|| {
-            KeyringError::invalid("overlap_seconds", "is further away than time reaches")
-        })?;
+        let end = at.checked_add(overlap).unwrap_or(at + END_OF_CALENDAR);
+        let predecessor_until = on_calendar("overlap_seconds", end)?;
         let successor = successor(&old, &key, hash, at)?;
         let record = successor.clone();
         let id = id.clone();

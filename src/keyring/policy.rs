@@ -9,6 +9,9 @@ use crate::{AccountId, ApiKey, KeyHash, KeyId, PlanName, ScopeName};
 /// The longest name of a key, in characters.
 const MAX_NAME: usize = 100;
 
+/// 9999-12-01, the last month that RFC 3339 can write in any time zone, in seconds since 1970.
+pub(super) const END_OF_CALENDAR: Duration = Duration::from_secs(253_399_622_400);
+
 /// What keys may be issued. Pure: everything that can be wrong with a key is told here.
 #[derive(Debug, Clone)]
 pub(super) struct Policy {
@@ -42,7 +45,7 @@ impl Policy {
         check_name(&new.name)?;
         self.check_scopes(&new.scopes)?;
         self.check_plan(new.plan.as_ref())?;
-        let not_before = new.not_before.map(to_micros);
+        let not_before = new.not_before.map(|from| on_calendar("not_before", from)).transpose()?;
         if not_before.zip(expires_at).is_some_and(|(from, end)| from >= end) {
             return Err(KeyringError::invalid("not_before", "must be before the expiry"));
         }
@@ -93,7 +96,7 @@ impl Policy {
         created_at: SystemTime,
         now: SystemTime,
     ) -> Result<Option<SystemTime>, KeyringError> {
-        let end = end.map(to_micros);
+        let end = end.map(|end| on_calendar("expires_at", end)).transpose()?;
         if end.is_some_and(|end| end <= now) {
             return Err(KeyringError::invalid("expires_at", "must be in the future"));
         }
@@ -130,6 +133,17 @@ impl Policy {
             None => Ok(()),
         }
     }
+}
+
+/// A time that can be written down, cut to the microsecond.
+pub(super) fn on_calendar(
+    field: &'static str,
+    time: SystemTime,
+) -> Result<SystemTime, KeyringError> {
+    if time >= UNIX_EPOCH + END_OF_CALENDAR {
+        return Err(KeyringError::invalid(field, "must be before 9999-12-01"));
+    }
+    Ok(to_micros(time))
 }
 
 /// Cuts a time to the microsecond, which is what every store keeps.

@@ -52,6 +52,7 @@ impl Plans {
     }
 
     /// Adds a plan, or replaces its quota, in all clones.
+    #[allow(clippy::needless_pass_by_value, reason = "the name goes into the map")]
     pub fn set(&self, name: PlanName, quota: Quota) {
         self.0.rcu(|plans| {
             let mut plans = HashMap::clone(plans);

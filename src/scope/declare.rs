@@ -108,6 +108,7 @@ macro_rules! __scope {
 mod tests {
     use crate::scope::{Scope, ScopeName};
 
+    #[allow(unreachable_pub, reason = "visibilities are passed on as they are written")]
     mod outside {
         crate::scopes! {
             /// All of them.

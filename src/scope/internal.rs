@@ -14,6 +14,7 @@ pub const fn definition<S: Scope>() -> ScopeDefinition {
 ///
 /// If two have the same name: a compile error, because `scopes!` calls it in a constant.
 #[must_use]
+#[track_caller]
 pub const fn catalogue(names: &[&str], declared: &'static [ScopeDefinition]) -> Catalogue {
     let mut rest = names;
     while let [name, later @ ..] = rest {
@@ -57,7 +58,10 @@ pub const fn text(line: &[u8]) -> &str {
 }
 
 /// Stops the compilation with a sentence that names the culprit.
+///
+/// It and its callers track theirs, so that the compiler points at `scopes!` and not in here.
 #[allow(clippy::panic, reason = "called in constants only: a compile error")]
+#[track_caller]
 pub(super) const fn refuse(before: &str, name: &str, after: &str) -> ! {
     let mut sentence = [0; 512];
     let mut length = write(&mut sentence, 0, before.as_bytes());

@@ -60,7 +60,7 @@ pub use set::ScopeSet;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a scope",
     label = "not declared by `scopes!`",
-    note = "declare it: `keygate::scopes! {{ pub catalogue SCOPES; /// What it grants. pub {Self} = \"name:of:it\"; }}`",
+    note = "scopes are declared in `keygate::scopes!`, each by a doc comment and a line such as `pub LinksRead = \"links:read\";`",
     note = "several at once are written `AllOf<(A, B)>` or `AnyOf<(A, B)>`"
 )]
 pub trait Scope {

@@ -44,6 +44,7 @@ impl ScopeName {
     ///
     /// If the name is not valid; in a `const` that is a compile error.
     #[must_use]
+    #[track_caller]
     pub const fn from_static(name: &'static str) -> Self {
         if !is_valid(name.as_bytes()) {
             internal::refuse(

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Write as _};
 use serde::de::{Error, Expected, Unexpected};
 
 use crate::ApiError;
+use crate::error::redact::{cut, redact};
 
 /// The longest name of a field and the longest sentence of the application's own that is sent, in
 /// bytes. Both may hold what the client sent.
@@ -30,7 +31,7 @@ enum Step {
 impl Problem {
     /// The same problem, seen from an object that has it in a field.
     pub(super) fn in_field(mut self, name: &str) -> Self {
-        self.path.push(Step::Field(cut(name, MAX_NAME)));
+        self.path.push(Step::Field(sendable(name, MAX_NAME)));
         self
     }
 
@@ -75,7 +76,7 @@ impl std::error::Error for Problem {}
 
 impl Error for Problem {
     fn custom<T: Display>(message: T) -> Self {
-        Self::new(cut(&message.to_string(), MAX_SENTENCE))
+        Self::new(sendable(&message.to_string(), MAX_SENTENCE))
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -120,7 +121,7 @@ impl Display for Wanted<'_> {
         let words: Vec<_> = text.split(' ').take(2).collect();
         f.write_str(match words.as_slice() {
             ["struct" | "map" | "enum", _] | ["a", "map"] => "an object",
-            ["a", "sequence"] | ["tuple", _] => "an array",
+            ["a", "sequence" | "tuple"] | ["tuple", _] => "an array",
             ["u8" | "u16" | "u32" | "u64" | "u128" | "usize"] => "a whole number of 0 or more",
             ["i8" | "i16" | "i32" | "i64" | "i128" | "isize"] => "a whole number",
             ["f32" | "f64"] => "a number",
@@ -143,10 +144,7 @@ fn kind(found: &Unexpected<'_>) -> &'static str {
     }
 }
 
-fn cut(text: &str, limit: usize) -> String {
-    let mut short: String = text.chars().take(limit).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
+/// What may hold the client's own words: short and without keys.
+fn sendable(text: &str, limit: usize) -> String {
+    cut(&redact(text), limit).into_owned()
 }

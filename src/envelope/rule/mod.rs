@@ -1,10 +1,13 @@
 //! Which responses become an envelope: the one pure function that decides, and the error by status.
 
+#[cfg(test)]
+mod tests;
+
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode, response};
 use http_body::SizeHint;
 
-use super::redact::{cut, redact};
+use crate::error::redact::{cut, redact};
 use crate::{ApiError, ErrorCode, ErrorType};
 
 /// The largest text that is read to become a message, in bytes.

@@ -13,12 +13,12 @@ const RANDOM: usize = 22;
 const REDACTED: &str = "[redacted]";
 
 /// Whether a key text could stand somewhere in the text.
-pub(super) fn holds_key(text: &str) -> bool {
+pub(crate) fn holds_key(text: &str) -> bool {
     text.split(|c| !in_key(c)).any(is_key)
 }
 
 /// The text with every key text in it replaced.
-pub(super) fn redact(text: &str) -> Cow<'_, str> {
+pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     if !holds_key(text) {
         return text.into();
     }
@@ -33,7 +33,7 @@ pub(super) fn redact(text: &str) -> Cow<'_, str> {
 }
 
 /// The path with every segment replaced that holds a key text, plain or percent-encoded.
-pub(super) fn redact_path(path: &str) -> Cow<'_, str> {
+pub(crate) fn redact_path(path: &str) -> Cow<'_, str> {
     let secret = |segment: &str| holds_key(&decoded(segment));
     if !path.split('/').any(secret) {
         return path.into();
@@ -44,7 +44,7 @@ pub(super) fn redact_path(path: &str) -> Cow<'_, str> {
 }
 
 /// The text cut to at most `limit` bytes, with a mark where it was cut.
-pub(super) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit {
         return text.into();
     }

@@ -1,0 +1,140 @@
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use parking_lot::Mutex;
+use tower::{Layer, ServiceExt as _, service_fn};
+use tracing_subscriber::EnvFilter;
+
+use crate::error::respond;
+use crate::{ApiError, EnvelopeLayer, ErrorCode, Refusal, telemetry};
+
+const KEY: &str = "ck_live_0123456789ABCDEFGHIJKLMNOPQRSTUV";
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is logged at `level` while a request to `uri` is answered by `answer`.
+fn logged(
+    level: &str,
+    uri: &str,
+    answer: fn(&Request<()>) -> Response<Full<Bytes>>,
+) -> Vec<String> {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .without_time()
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let service = EnvelopeLayer::standard()
+            .layer(service_fn(async |request: Request<()>| Ok::<_, Infallible>(answer(&request))));
+        let request = Request::builder()
+            .uri(uri)
+            .header("x-request-id", KEY)
+            .header("authorization", format!("Bearer {KEY}"))
+            .body(())
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(service.oneshot(request)).unwrap();
+    });
+    let text = String::from_utf8(lines.0.lock().clone()).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn accepted(_: &Request<()>) -> Response<Full<Bytes>> {
+    telemetry::record_principal("key_1", None);
+    telemetry::record_principal("key_1", Some("acct_bakery"));
+    tracing::info!("in the handler");
+    Response::new(Full::default())
+}
+
+fn refused(request: &Request<()>) -> Response<Full<Bytes>> {
+    let error = ApiError::new(ErrorCode::InvalidApiKey).with_refusal(Refusal::Revoked);
+    respond(error, request.extensions())
+}
+
+fn misconfigured(request: &Request<()>) -> Response<Full<Bytes>> {
+    respond(ApiError::misconfigured("mount AuthLayer"), request.extensions())
+}
+
+#[test]
+fn a_request_leaves_one_line_with_its_key_id() {
+    let lines = logged("info", "/a/b?api_key=x", accepted);
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    let handler = &lines[0];
+    assert!(handler.contains("in the handler"), "{handler}");
+    for field in ["request{", "method=\"GET\"", "key_id=\"key_1\"", "on_behalf_of=\"acct_bakery\""]
+    {
+        assert!(handler.contains(field), "{field}: {handler}");
+    }
+    let line = &lines[1];
+    for field in [
+        " INFO keygate::request: request finished",
+        "method=\"GET\"",
+        "path=\"/a/b\"",
+        "status=200",
+        "key_id=\"key_1\"",
+        "request_id=\"req_",
+    ] {
+        assert!(line.contains(field), "{field}: {line}");
+        assert_eq!(line.matches(field).count(), 1);
+    }
+    assert!(!line.contains("refusal"), "{line}");
+}
+
+#[test]
+fn a_refusal_leaves_one_line_with_its_precise_reason() {
+    let lines = logged("info", "/", refused);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    for field in ["status=401", "code=\"invalid_api_key\"", "refusal=\"revoked\""] {
+        assert!(lines[0].contains(field), "{field}: {}", lines[0]);
+    }
+    assert!(!lines[0].contains("key_id"), "{}", lines[0]);
+}
+
+#[test]
+fn what_is_missing_is_said_to_the_operator() {
+    let lines = logged("info", "/", misconfigured);
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines[0].contains("ERROR") && lines[0].contains("mount AuthLayer"), "{}", lines[0]);
+    assert!(lines[1].contains("refusal=\"misconfigured\""), "{}", lines[1]);
+}
+
+#[test]
+fn s1_no_line_at_any_level_holds_a_key() {
+    let uri = format!("/links/{KEY}/x?api_key={KEY}");
+    for answer in [accepted, refused, misconfigured] {
+        let lines = logged("trace", &uri, answer).join("\n");
+        assert!(lines.contains("path=\"/links/[redacted]/x\""), "{lines}");
+        assert!(!lines.contains(&KEY[8..]), "{lines}");
+    }
+}
+
+#[test]
+fn a_level_above_info_silences_the_lines() {
+    assert_eq!(logged("error", "/", accepted), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_noted_outside_a_request() {
+    telemetry::record_principal("key_1", None);
+    let lines = logged("info", "/", |_| Response::new(Full::default()));
+    assert!(!lines.join("").contains("key_id"), "{lines:#?}");
+}

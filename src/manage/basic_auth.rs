@@ -1,0 +1,119 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::request::Parts;
+use http::{HeaderValue, header};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::Gate;
+use crate::client_ip::{self, TrustedProxies};
+use crate::rate_limit::Attempts;
+use crate::{ApiError, Clock, ErrorType, Quota, SystemClock};
+
+/// How many wrong guesses an address has: ten at once, then six a minute.
+const GUESSES: Quota = Quota::per_minute(6).burst(10);
+
+/// Lets in whoever knows one user's password, by HTTP Basic ([RFC 7617]).
+///
+/// # Security
+///
+/// Credentials are compared in constant time, as hashes. Wrong guesses are limited for each client
+/// address, IPv6 by /64: ten at once, then one each ten seconds. Past that an address gets 429,
+/// also for the right password, until its time has come. Without the peer's address (no
+/// `ConnectInfo` and no [`Peer`](crate::Peer)) all guesses share one limit. Basic sends the
+/// password with every request: use it behind TLS or on loopback only.
+///
+/// [RFC 7617]: https://www.rfc-editor.org/rfc/rfc7617
+#[derive(Clone)]
+pub struct BasicAuth {
+    /// Of `user:password`.
+    expected: [u8; 32],
+    attempts: Attempts,
+    proxies: TrustedProxies,
+    clock: Arc<dyn Clock>,
+}
+
+impl BasicAuth {
+    /// The user and password to ask for. A user's name has no colon.
+    #[must_use]
+    pub fn new(user: &str, password: &str) -> Self {
+        Self {
+            expected: digest(format!("{user}:{password}").as_bytes()),
+            attempts: Attempts::new(GUESSES),
+            proxies: TrustedProxies::none(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The proxies whose `X-Forwarded-For` tells the client's address. None unless set.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Replaces the clock, for tests.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    fn decide(&self, request: &Parts) -> Result<(), ApiError> {
+        let mut values = request.headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return Err(challenge());
+        };
+        let address = client_ip::client_ip(&request.headers, &request.extensions, &self.proxies);
+        let address = address.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        if let Some(wait) = self.attempts.wait(address, &self.clock) {
+            return Err(ApiError::rate_limited(wait));
+        }
+        let right = credentials(value).is_some_and(|sent| sent.ct_eq(&self.expected).into());
+        if right {
+            return Ok(());
+        }
+        self.attempts.count(address, &self.clock);
+        Err(challenge())
+    }
+}
+
+impl Gate for BasicAuth {
+    async fn admit(&self, request: &Parts) -> Result<(), ApiError> {
+        self.decide(request)
+    }
+}
+
+impl std::fmt::Debug for BasicAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BasicAuth").finish_non_exhaustive()
+    }
+}
+
+fn challenge() -> ApiError {
+    ApiError::custom(
+        http::StatusCode::UNAUTHORIZED,
+        ErrorType::Authentication,
+        "invalid_credentials",
+        "The operator's credentials are needed.",
+    )
+    .with_challenge(HeaderValue::from_static("Basic realm=\"keys\", charset=\"UTF-8\""))
+}
+
+/// The digest of what was sent as `user:password`, if the header has that form.
+fn credentials(value: &HeaderValue) -> Option<[u8; 32]> {
+    let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = BASE64_STANDARD.decode(encoded.trim_start_matches(' ')).ok()?;
+    Some(digest(&decoded))
+}
+
+/// Hashes are of one length, so that comparing them tells nothing of the password's.
+fn digest(credentials: &[u8]) -> [u8; 32] {
+    Sha256::digest(credentials).into()
+}

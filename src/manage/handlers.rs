@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+
+use super::dto::{
+    self, IssueBody, IssuedView, KeyView, Listed, Page, RevokeBody, RotateBody, ScopeView,
+    UpdateBody,
+};
+use crate::{ApiError, ErrorCode, IssuedKey, Json, KeyFilter, KeyId, Keyring, KeyringError};
+
+/// The longest reason of a revocation, in characters.
+const MAX_REASON: usize = 500;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    status: Option<String>,
+    mode: Option<String>,
+    account: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(super) async fn list(
+    State(keyring): State<Keyring>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<Page>, ApiError> {
+    let Query(query) =
+        query.map_err(|rejection| ApiError::invalid_field("query", rejection.body_text()))?;
+    let page = keyring.list(query.into_filter(&keyring)?).await.map_err(to_api_error)?;
+    let data = page.records.into_iter().map(|record| KeyView::new(record, &keyring)).collect();
+    Ok(Json(Page { data, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
+}
+
+pub(super) async fn issue(
+    State(keyring): State<Keyring>,
+    Json(body): Json<IssueBody>,
+) -> Result<Response, ApiError> {
+    let issued = keyring.issue(body.into_new_key(&keyring)?).await.map_err(to_api_error)?;
+    Ok(shown_once(&issued, &keyring))
+}
+
+pub(super) async fn find(
+    State(keyring): State<Keyring>,
+    Path(id): Path<String>,
+) -> Result<Json<KeyView>, ApiError> {
+    let found = keyring.find(&key_id(&id)?).await.map_err(to_api_error)?;
+    let record = found.ok_or_else(no_such_key)?;
+    Ok(Json(KeyView::new(record, &keyring)))
+}
+
+pub(super) async fn update(
+    State(keyring): State<Keyring>,
+    Path(id): Path<String>,
+    Json(body): Json<UpdateBody>,
+) -> Result<Json<KeyView>, ApiError> {
+    let update = body.into_update()?;
+    let record = keyring.update(&key_id(&id)?, update).await.map_err(to_api_error)?;
+    Ok(Json(KeyView::new(record, &keyring)))
+}
+
+pub(super) async fn revoke(
+    State(keyring): State<Keyring>,
+    Path(id): Path<String>,
+    Json(body): Json<RevokeBody>,
+) -> Result<Json<KeyView>, ApiError> {
+    let id = key_id(&id)?;
+    let revoked = match body.reason {
+        Some(reason) if reason.chars().count() > MAX_REASON => {
+            let problem = format!("must have at most {MAX_REASON} characters");
+            return Err(ApiError::invalid_field("reason", problem));
+        }
+        Some(reason) => keyring.revoke_because(&id, reason).await,
+        None => keyring.revoke(&id).await,
+    };
+    Ok(Json(KeyView::new(revoked.map_err(to_api_error)?, &keyring)))
+}
+
+pub(super) async fn rotate(
+    State(keyring): State<Keyring>,
+    Path(id): Path<String>,
+    Json(body): Json<RotateBody>,
+) -> Result<Response, ApiError> {
+    let overlap = Duration::from_secs(body.overlap_seconds);
+    let issued = keyring.rotate(&key_id(&id)?, overlap).await.map_err(to_api_error)?;
+    Ok(shown_once(&issued, &keyring))
+}
+
+pub(super) async fn scopes(State(keyring): State<Keyring>) -> Json<Listed<ScopeView>> {
+    let view = |scope: &'static crate::scope::ScopeDefinition| ScopeView {
+        name: scope.name.as_str(),
+        description: scope.description,
+    };
+    Json(Listed { data: keyring.catalogue().iter().map(view).collect() })
+}
+
+impl ListQuery {
+    /// An empty value is one that is not given: forms send those.
+    fn into_filter(self, keyring: &Keyring) -> Result<KeyFilter, ApiError> {
+        let given = |value: Option<String>| value.filter(|value| !value.is_empty());
+        let mut filter = KeyFilter::default();
+        if let Some(word) = given(self.status) {
+            filter = filter.status(dto::status(&word)?);
+        }
+        if let Some(word) = given(self.mode) {
+            filter = filter.mode(dto::mode(&word, keyring)?);
+        }
+        if let Some(id) = given(self.account) {
+            filter = filter.account(dto::account(&id)?);
+        }
+        if let Some(limit) = given(self.limit) {
+            let limit = limit.parse().ok().filter(|limit| (1..=200).contains(limit));
+            let limit =
+                limit.ok_or_else(|| ApiError::invalid_field("limit", "must be 1 to 200"))?;
+            filter = filter.limit(limit);
+        }
+        if let Some(cursor) = given(self.cursor) {
+            let cursor = cursor.parse().map_err(|_| {
+                ApiError::invalid_field("cursor", "must be the `next_cursor` of an earlier page")
+            })?;
+            filter = filter.cursor(cursor);
+        }
+        Ok(filter)
+    }
+}
+
+fn shown_once(issued: &IssuedKey, keyring: &Keyring) -> Response {
+    let view = KeyView::new(issued.record().clone(), keyring);
+    let body = Json(IssuedView { view, key: issued.key().expose() });
+    let mut response = (StatusCode::CREATED, body).into_response();
+    // The only answer with a secret in it must not be kept by anyone on the way.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn key_id(text: &str) -> Result<KeyId, ApiError> {
+    KeyId::parse(text).map_err(|_| no_such_key())
+}
+
+fn no_such_key() -> ApiError {
+    ApiError::not_found().with_message("No such key.")
+}
+
+fn to_api_error(error: KeyringError) -> ApiError {
+    let conflict = |message: &'static str| ApiError::new(ErrorCode::Conflict).with_message(message);
+    match error {
+        KeyringError::UnknownKey => no_such_key(),
+        KeyringError::Invalid { field, problem } => ApiError::invalid_field(field, problem),
+        KeyringError::Revoked => conflict("The key is revoked."),
+        KeyringError::Expired => conflict("The key has expired."),
+        KeyringError::AlreadyRotated => conflict("The key was rotated already."),
+        KeyringError::NoRuntime => ApiError::new(ErrorCode::Internal).with_source(error),
+        failed => ApiError::unavailable(Duration::from_secs(1)).with_source(failed),
+    }
+}

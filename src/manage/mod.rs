@@ -1,0 +1,74 @@
+//! The management API: a router to nest, over a keyring.
+//!
+//! 1. **It cannot be mounted open by accident**: [`router`] takes a [`Gate`], which every request
+//!    passes first, also those to unknown paths.
+//! 2. **Changes come from its own pages or from programs**: they need
+//!    `Content-Type: application/json`, and neither an `Origin` of another site nor a
+//!    `Sec-Fetch-Site` that tells of one. A page elsewhere cannot use an operator's credentials.
+//! 3. **A key's text is in one answer only**, the one that issues it.
+//! 4. **Errors are [`ApiError`]s**, written by the service's own envelope.
+//!
+//! | request | body | answer |
+//! | --- | --- | --- |
+//! | `GET keys?status=&mode=&account=&limit=&cursor=` | | 200 `{"data":[KEY…],"next_cursor"}`, newest first |
+//! | `POST keys` | `{"name","mode","scopes","kind"?,"account"?,"plan"?,"quota"?,"expires_at"?}` | 201 KEY with `"key"`, this once |
+//! | `GET keys/{id}` | | 200 KEY |
+//! | `PATCH keys/{id}` | any of `name`, `scopes`, `plan`, `quota`, `expires_at` | 200 KEY; 409 if revoked |
+//! | `POST keys/{id}/revoke` | `{"reason"?}` | 200 KEY; a second time unchanged |
+//! | `POST keys/{id}/rotate` | `{"overlap_seconds"}` | 201 the successor with `"key"`; 409 if revoked, expired or rotated |
+//! | `GET scopes` | | 200 `{"data":[{"name","description"}]}` |
+//!
+//! `limit` is 1 to 200, 50 unless set. A quota is `{"per_minute":N,"burst":N}`, the burst N unless
+//! given. Times are RFC 3339 in UTC. Modes are called as the keyring's formats call them.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, body::Body, http::Request};
+//! use keygate::manage::{self, BasicAuth};
+//! use keygate::store::MemoryStore;
+//! use keygate::{EnvelopeLayer, KeyFormat, Keyring};
+//! use tower::ServiceExt;
+//!
+//! let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?).build()?;
+//! let gate = BasicAuth::new("operator", "correct horse battery staple");
+//! let app = Router::new()
+//!     .nest("/dashboard/api", manage::router(keys, gate))
+//!     .layer(EnvelopeLayer::standard());
+//!
+//! let request = Request::get("/dashboard/api/keys").body(Body::empty())?;
+//! assert_eq!(app.oneshot(request).await?.status(), 401);
+//! # Ok(()) }
+//! ```
+//!
+//! [`ApiError`]: crate::ApiError
+
+mod basic_auth;
+mod cross_site;
+mod dto;
+mod gate;
+mod handlers;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::Keyring;
+
+pub use basic_auth::BasicAuth;
+pub use gate::Gate;
+
+/// The management API, to be nested under a prefix; see [the module](self).
+pub fn router<S>(keyring: Keyring, gate: impl Gate) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    Router::new()
+        .route("/keys", get(handlers::list).post(handlers::issue))
+        .route("/keys/{id}", get(handlers::find).patch(handlers::update))
+        .route("/keys/{id}/revoke", post(handlers::revoke))
+        .route("/keys/{id}/rotate", post(handlers::rotate))
+        .route("/scopes", get(handlers::scopes))
+        // With a fallback of its own the gate also stands before unknown paths.
+        .fallback(crate::not_found)
+        .layer(gate::GateLayer::new(gate))
+        .with_state(keyring)
+}

@@ -1,0 +1,178 @@
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::headers::Family;
+use super::limit::{CostOf, RequestHead};
+use super::limiter::Limiter;
+use super::local::LocalLimiter;
+use super::{Limit, Plans, Quota, RateLimit};
+use crate::client_ip::TrustedProxies;
+use crate::{Clock, SystemClock};
+
+/// Limits how often callers call; see [the module](super).
+///
+/// The layer's constructor makes the buckets, all clones share them, and no setter makes new ones.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct RateLimitLayer {
+    config: Arc<Config>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Config {
+    /// Sorted by the ids of their buckets, which is the order in which they are locked.
+    pub(crate) limits: Vec<Limit>,
+    pub(crate) plans: Option<Plans>,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) cost: Cost,
+    pub(crate) family: Family,
+    pub(crate) most: usize,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limiter: Arc<dyn Limiter>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Cost {
+    Same(NonZeroU32),
+    By(Arc<CostOf>),
+}
+
+impl RateLimitLayer {
+    /// Counts each key, together with its successors by rotation.
+    ///
+    /// A key's own quota goes before its plan's, and that before this one. Needs an `AuthLayer`
+    /// outside; callers whom it lets through without a key are counted by their address.
+    pub fn per_key(quota: Quota) -> Self {
+        Self::new(Limit::per_key(quota))
+    }
+
+    /// Counts each account, whichever of its keys it uses.
+    ///
+    /// A key's own quota goes before its plan's, and that before this one. Needs an `AuthLayer`
+    /// outside; callers whom it lets through without a key are counted by their address.
+    pub fn per_account(quota: Quota) -> Self {
+        Self::new(Limit::per_account(quota))
+    }
+
+    /// Counts each client address, IPv6 by its network of 64 bits. Needs no `AuthLayer`.
+    ///
+    /// Behind proxies set [`Self::trusted_proxies`], or all clients share the proxy's bucket.
+    pub fn per_client_ip(quota: Quota) -> Self {
+        Self::new(Limit::per_client_ip(quota))
+    }
+
+    /// Applies a further limit: a request is charged to all of them or to none.
+    ///
+    /// The headers show the one with the fewest requests left, on a refusal the one with the
+    /// longest wait. A limit that the layer has already is not added again.
+    pub fn and(self, limit: Limit) -> Self {
+        self.set(|config| {
+            if config.limits.iter().all(|other| other.buckets.id() != limit.buckets.id()) {
+                config.limits.push(limit);
+                config.limits.sort_by_key(|limit| limit.buckets.id());
+            }
+        })
+    }
+
+    /// Gives keys of a plan the plan's quota, unless they have their own.
+    ///
+    /// A key whose plan is not among them has the layer's quota.
+    pub fn plans(self, plans: Plans) -> Self {
+        self.set(|config| config.plans = Some(plans))
+    }
+
+    /// Charges each request that much; 1 unless set. More than the burst takes the whole burst.
+    pub fn cost(self, cost: NonZeroU32) -> Self {
+        self.set(|config| config.cost = Cost::Same(cost))
+    }
+
+    /// Charges each request what the function says; more than the burst takes the whole burst.
+    ///
+    /// ```
+    /// use keygate::{Quota, RateLimitLayer};
+    /// use std::num::NonZeroU32;
+    ///
+    /// const SEARCH: NonZeroU32 = NonZeroU32::new(10).unwrap();
+    /// let layer = RateLimitLayer::per_key(Quota::per_minute(300)).cost_by(|request| {
+    ///     if request.uri.path().ends_with("/search") { SEARCH } else { NonZeroU32::MIN }
+    /// });
+    /// ```
+    pub fn cost_by(
+        self,
+        cost: impl Fn(RequestHead<'_>) -> NonZeroU32 + Send + Sync + 'static,
+    ) -> Self {
+        self.set(|config| config.cost = Cost::By(Arc::new(cost)))
+    }
+
+    /// Adds `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10.
+    pub fn ietf_headers(self) -> Self {
+        self.set(|config| config.family = Family::WithIetf)
+    }
+
+    /// Believes these proxies about client addresses; none unless set.
+    pub fn trusted_proxies(self, proxies: TrustedProxies) -> Self {
+        self.set(|config| config.proxies = proxies)
+    }
+
+    /// How many callers each limit remembers at a time; 1,000,000 unless set.
+    ///
+    /// A caller is forgotten when its bucket is full again. When there are more, newcomers share
+    /// one bucket: nobody is let go of to make room.
+    pub fn max_buckets(self, most: usize) -> Self {
+        self.set(|config| config.most = most)
+    }
+
+    /// Replaces the system's clock. To be called before the first request.
+    pub fn with_clock(self, clock: impl Clock) -> Self {
+        self.set(|config| config.clock = Arc::new(clock))
+    }
+
+    /// Counts elsewhere.
+    #[cfg(test)]
+    pub(crate) fn with_limiter(self, limiter: impl Limiter) -> Self {
+        self.set(|config| config.limiter = Arc::new(limiter))
+    }
+
+    fn new(mut limit: Limit) -> Self {
+        limit.negotiable = true;
+        let config = Config {
+            limits: vec![limit.named("default")],
+            plans: None,
+            proxies: TrustedProxies::none(),
+            cost: Cost::Same(NonZeroU32::MIN),
+            family: Family::Common,
+            most: 1_000_000,
+            clock: Arc::new(SystemClock),
+            limiter: Arc::new(LocalLimiter),
+        };
+        Self { config: Arc::new(config) }
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+impl<S> Layer<S> for RateLimitLayer {
+    type Service = RateLimit<S>;
+
+    fn layer(&self, inner: S) -> RateLimit<S> {
+        RateLimit::new(inner, Arc::clone(&self.config))
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("limits", &self.limits)
+            .field("plans", &self.plans)
+            .field("proxies", &self.proxies)
+            .field("family", &self.family)
+            .field("max_buckets", &self.most)
+            .finish_non_exhaustive()
+    }
+}

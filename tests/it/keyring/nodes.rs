@@ -1,0 +1,165 @@
+//! Two keyrings on one store are two nodes on one database.
+
+use std::time::Duration;
+
+use keygate::store::{
+    ChangeFeed, KeyQuery, KeyRecord, KeyStore, MemoryStore, Outcome, RecordUpdate, Rotation,
+    StoreError,
+};
+use keygate::{Clock, KeyHash, KeyId, Keyring, ManualClock, Refusal};
+
+use super::{builder, format, issued, store};
+
+#[tokio::test]
+async fn r2_a_revocation_on_one_node_is_felt_on_the_other() {
+    let store = store();
+    let (a, b) = (builder(&store).build().unwrap(), builder(&store).build().unwrap());
+    let key = issued(&a).await;
+    for _ in 0..100 {
+        // The first look-up starts the feed; the feed is heard from the moment it stands.
+        b.verify(key.key().expose()).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    a.revoke(key.id()).await.unwrap();
+    let mut refused = Ok(());
+    for _ in 0..100 {
+        refused = b.verify(key.key().expose()).await.map(drop);
+        if refused.is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(refused.unwrap_err(), Refusal::Revoked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn g3_entries_stay_good_while_proofs_come() {
+    let (store, clock) = (store(), ManualClock::new());
+    let keys = builder(&store).with_clock(clock.clone()).build().unwrap();
+    let key = issued(&keys).await;
+    keys.verify(key.key().expose()).await.unwrap();
+    let first_look_ups = store.lookups();
+    // A minute, second by second, on both clocks: the feed's timers are tokio's.
+    for _ in 0..60 {
+        clock.advance(Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        keys.verify(key.key().expose()).await.unwrap();
+    }
+    // The entry of before the feed stood is asked for once more, and then no more.
+    assert!(store.lookups() - first_look_ups <= 1, "{} look-ups", store.lookups());
+}
+
+/// A store whose feed says nothing and brings no proof back, as through a dead connection.
+#[derive(Clone)]
+struct Deaf {
+    inner: MemoryStore,
+    has_feed: bool,
+}
+
+impl KeyStore for Deaf {
+    async fn find_by_hash(&self, hash: KeyHash) -> Result<Option<KeyRecord>, StoreError> {
+        self.inner.find_by_hash(hash).await
+    }
+
+    async fn find_by_id(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        self.inner.find_by_id(id).await
+    }
+
+    async fn insert(&self, record: KeyRecord) -> Result<(), StoreError> {
+        self.inner.insert(record).await
+    }
+
+    async fn update(&self, id: &KeyId, update: RecordUpdate) -> Result<Outcome, StoreError> {
+        self.inner.update(id, update).await
+    }
+
+    async fn revoke(
+        &self,
+        id: &KeyId,
+        at: std::time::SystemTime,
+        reason: Option<String>,
+    ) -> Result<Outcome, StoreError> {
+        self.inner.revoke(id, at, reason).await
+    }
+
+    async fn rotate(&self, id: &KeyId, rotation: Rotation) -> Result<Outcome, StoreError> {
+        self.inner.rotate(id, rotation).await
+    }
+
+    async fn list(&self, query: KeyQuery) -> Result<Vec<KeyRecord>, StoreError> {
+        self.inner.list(query).await
+    }
+
+    async fn subscribe(&self) -> Result<Option<ChangeFeed>, StoreError> {
+        if !self.has_feed {
+            return Ok(None);
+        }
+        let (sender, feed) = ChangeFeed::channel(1);
+        // Open for ever and silent.
+        std::mem::forget(sender);
+        Ok(Some(feed))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r3_without_proofs_a_revocation_elsewhere_is_felt_within_the_bound() {
+    for has_feed in [true, false] {
+        let clock = ManualClock::new();
+        let store = Deaf { inner: MemoryStore::new(), has_feed };
+        let node = || Keyring::builder(store.clone(), format()).with_clock(clock.clone());
+        let (a, b) = (node().build().unwrap(), node().build().unwrap());
+        let key = a.issue(keygate::NewKey::named("test")).await.unwrap();
+        // Both the entry of before the session and one asked for within it.
+        for _ in 0..2 {
+            b.verify(key.key().expose()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            clock.advance(Duration::from_millis(10));
+        }
+        a.revoke(key.id()).await.unwrap();
+        let revoked = clock.monotonic();
+        let mut last_accepted = revoked;
+        while clock.monotonic() < revoked + Duration::from_secs(30) {
+            if b.verify(key.key().expose()).await.is_ok() {
+                last_accepted = clock.monotonic();
+            }
+            clock.advance(Duration::from_millis(100));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let bound = Duration::from_millis(10_250);
+        assert!(last_accepted - revoked <= bound, "{:?}", last_accepted - revoked);
+    }
+}
+
+#[tokio::test]
+async fn the_feed_ends_with_the_last_keyring() {
+    let store = store();
+    let keys = builder(&store).build().unwrap();
+    let _key = issued(&keys).await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(tasks(), 1);
+    let clone = keys.clone();
+    drop(keys);
+    let _key = issued(&clone).await;
+    assert_eq!(tasks(), 1);
+    drop(clone);
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(tasks(), 0);
+}
+
+#[tokio::test]
+async fn shutdown_joins_the_feed_and_keys_go_on() {
+    let store = store();
+    let keys = builder(&store).build().unwrap();
+    let key = issued(&keys).await;
+    keys.shutdown().await;
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
+    keys.verify(key.key().expose()).await.unwrap();
+    keys.revoke(key.id()).await.unwrap();
+    assert_eq!(keys.verify(key.key().expose()).await.unwrap_err(), Refusal::Revoked);
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
+}

@@ -1,0 +1,7 @@
+keygate::scopes! {
+    pub catalogue SCOPES;
+    /// List and retrieve payment links.
+    pub LinksRead = "links read";
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+keygate::scopes! {
+    /// List and retrieve payment links.
+    pub LinksRead = "links:read";
+}
+
+fn main() {}
