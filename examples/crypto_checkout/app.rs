@@ -50,7 +50,8 @@ pub(crate) fn keyring(store: impl KeyStore) -> Result<KeyringBuilder, Box<dyn Er
 
 /// Everything that the service answers.
 pub(crate) fn app(keys: &Keyring, operator_password: &str) -> Router {
-    let operator = BasicAuth::new("operator", operator_password);
+    let operator =
+        BasicAuth::new("operator", operator_password).with_clock(Arc::clone(keys.clock()));
     Router::new()
         .nest("/api/v1", api(keys))
         .nest("/dashboard/api", manage::router(keys.clone(), operator))

@@ -77,7 +77,8 @@ pub(crate) fn keyring(store: impl KeyStore) -> Result<KeyringBuilder, Box<dyn Er
 
 /// Everything that the service answers.
 pub(crate) fn app(keys: &Keyring, environment: Environment, operator_password: &str) -> Router {
-    let operator = BasicAuth::new("operator", operator_password);
+    let operator =
+        BasicAuth::new("operator", operator_password).with_clock(Arc::clone(keys.clock()));
     Router::new()
         .nest("/v1", api(keys, environment))
         .nest("/dashboard/api", manage::router(keys.clone(), operator))

@@ -55,7 +55,9 @@ pub(crate) fn app(
     proxies: TrustedProxies,
     operator_password: &str,
 ) -> Result<Router, Box<dyn Error>> {
-    let operator = BasicAuth::new("operator", operator_password);
+    let operator = BasicAuth::new("operator", operator_password)
+        .with_clock(Arc::clone(keys.clock()))
+        .trusted_proxies(proxies.clone());
     let accounts = Accounts::connected_to_the_platform()?;
     Ok(Router::new()
         .nest("/v1", api(keys, proxies, accounts))
