@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::rate_limit::{PlanName, Quota};
 use crate::scope::Catalogue;
@@ -48,7 +49,17 @@ pub struct InvalidAccountId;
 /// `AuthLayer` puts one into the request's extensions; handlers take it as an extractor.
 /// Cheap to clone: one shared pointer.
 #[derive(Clone)]
-pub struct Principal(Arc<Claims>);
+pub struct Principal {
+    claims: Arc<Claims>,
+    issuer: Option<Issuer>,
+}
+
+/// Who vouches for a principal: one keyring of this process.
+///
+/// A service may have several, of its customers and of its operators; what one of them accepted is
+/// nobody to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Issuer(u64);
 
 /// Everything that a [`Principal`] says.
 #[derive(Debug, Clone)]
@@ -68,50 +79,59 @@ pub(crate) struct Claims {
 }
 
 impl Principal {
+    /// A principal that no keyring vouches for yet.
     pub(crate) fn new(claims: Claims) -> Self {
-        Self(Arc::new(claims))
+        Self { claims: Arc::new(claims), issuer: None }
+    }
+
+    pub(crate) fn issued_by(self, issuer: Issuer) -> Self {
+        Self { issuer: Some(issuer), ..self }
+    }
+
+    pub(crate) fn is_issued_by(&self, issuer: Issuer) -> bool {
+        self.issuer == Some(issuer)
     }
 
     /// The key that was used.
     #[must_use]
     pub fn key_id(&self) -> &KeyId {
-        &self.0.key_id
+        &self.claims.key_id
     }
 
     /// The first key of the rotation that the key is part of: the same before and after a rotation.
     #[must_use]
     pub fn lineage(&self) -> &KeyId {
-        &self.0.lineage
+        &self.claims.lineage
     }
 
     /// Live or test.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.0.mode
+        self.claims.mode
     }
 
     /// Secret or publishable.
     #[must_use]
     pub fn kind(&self) -> KeyKind {
-        self.0.kind
+        self.claims.kind
     }
 
     /// What the caller may do. With [`Self::on_behalf_of`], what key and account both may.
     #[must_use]
     pub fn scopes(&self) -> &ScopeSet {
-        &self.0.scopes
+        &self.claims.scopes
     }
 
     /// Whom the key belongs to.
     #[must_use]
     pub fn account(&self) -> &AccountId {
-        &self.0.account
+        &self.claims.account
     }
 
     /// The connected account that the caller acts for, where it does.
     #[must_use]
     pub fn on_behalf_of(&self) -> Option<&AccountId> {
-        self.0.on_behalf_of.as_ref()
+        self.claims.on_behalf_of.as_ref()
     }
 
     /// Whose objects the request is about: [`Self::on_behalf_of`], else [`Self::account`].
@@ -123,25 +143,33 @@ impl Principal {
     /// The plan that sets the key's quota, where it has one.
     #[must_use]
     pub fn plan(&self) -> Option<&PlanName> {
-        self.0.plan.as_ref()
+        self.claims.plan.as_ref()
     }
 
     /// The key's own quota, which goes before its plan's.
     #[must_use]
     pub fn quota(&self) -> Option<&Quota> {
-        self.0.quota.as_ref()
+        self.claims.quota.as_ref()
     }
 
     pub(crate) fn catalogue(&self) -> Catalogue {
-        self.0.catalogue
+        self.claims.catalogue
     }
 
     /// The same caller, acting for `account` with no more than `scopes`.
     pub(crate) fn acting_for(&self, account: AccountId, scopes: ScopeSet) -> Self {
-        let mut claims = Claims::clone(&self.0);
+        let mut claims = Claims::clone(&self.claims);
         claims.on_behalf_of = Some(account);
         claims.scopes = scopes;
-        Self::new(claims)
+        Self { claims: Arc::new(claims), issuer: self.issuer }
+    }
+}
+
+impl Issuer {
+    /// One that nobody else has.
+    pub(crate) fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 

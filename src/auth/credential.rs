@@ -15,7 +15,6 @@ const BEARER: &[u8] = b"bearer";
 
 /// What a client sent as its key. It may be anything; only its length is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(test, derive(Debug))]
 pub(crate) struct Credential<'h>(&'h [u8]);
 
 /// The headers that a credential is read from: `Authorization: Bearer` and the service's own.
@@ -184,8 +183,8 @@ mod tests {
         let both = [("authorization", bearer.as_bytes()), ("x-api-key", b"")];
         assert_eq!(read(&both), Ok(K.into()), "an empty header is none");
         let unread = headers(&[("x-api-key", K.as_bytes())]);
-        let refusal = Sources::default().read(&unread);
-        assert_eq!(refusal, Err(Refusal::MissingCredential), "not a source unless it is named");
+        let refusal = Sources::default().read(&unread).err();
+        assert_eq!(refusal, Some(Refusal::MissingCredential), "not a source unless it is named");
     }
 
     #[test]

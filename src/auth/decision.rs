@@ -9,7 +9,7 @@ use crate::{KeyKind, Mode, Principal, Refusal};
 pub(super) enum Decision {
     /// The key is good.
     Accepted(Principal),
-    /// An outer `AuthLayer` has accepted the caller, and this one would too.
+    /// An outer `AuthLayer` of the same keyring has accepted the caller, and this one would too.
     Known,
     /// No credential was sent, and none is needed.
     Anonymous,
@@ -29,11 +29,17 @@ impl Rules {
         if let Some(trusted) = &self.https {
             transport::require_https(headers, extensions, trusted)?;
         }
-        if let Some(principal) = extensions.get::<Principal>() {
+        let credential = self.sources.read(headers);
+        let known = extensions.get::<Principal>();
+        if let Some(principal) = known.filter(|known| self.keyring.vouches_for(known)) {
+            // The layer outside may have read another header; two credentials are still two.
+            if credential == Err(Refusal::AmbiguousCredentials) {
+                return Err(Refusal::AmbiguousCredentials);
+            }
             self.admits(principal.mode(), principal.kind())?;
             return Ok(Decision::Known);
         }
-        let credential = match self.sources.read(headers) {
+        let credential = match credential {
             Err(Refusal::MissingCredential) if self.anonymous => return Ok(Decision::Anonymous),
             found => found?,
         };

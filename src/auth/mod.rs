@@ -25,7 +25,7 @@ mod service;
 mod transport;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use authorize::{authorize, caller};
 pub(crate) use cache_control::CacheControl;

@@ -49,6 +49,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::cache::{CacheKey, Limits, LoadingCache};
+use crate::principal::Issuer;
 use crate::rate_limit::Plans;
 use crate::scope::Catalogue;
 use crate::store::{ErasedStore, KeyStore};
@@ -85,6 +86,7 @@ pub(crate) struct Inner {
     clock: Arc<dyn Clock>,
     cache: Arc<LoadingCache<KeyHash, Verdict>>,
     usage: UsageBook,
+    issuer: Issuer,
     deadline: Duration,
     feed_round: Duration,
     feed: Mutex<Feed>,
@@ -170,6 +172,7 @@ impl Keyring {
             hashing: builder.hashing,
             clock: builder.clock,
             usage: UsageBook::default(),
+            issuer: Issuer::unique(),
             deadline: timing.deadline,
             feed_round: timing.max_staleness / PROOFS,
             feed: Mutex::new(Feed::NotStarted),

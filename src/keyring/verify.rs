@@ -86,6 +86,11 @@ impl Keyring {
         }
     }
 
+    /// Whether this keyring has accepted the caller: a second layer need not ask again.
+    pub(crate) fn vouches_for(&self, principal: &Principal) -> bool {
+        principal.is_issued_by(self.0.issuer)
+    }
+
     fn look_up(&self, plain: KeyHash, key: ParsedKey<'_>) -> Verification {
         self.start_feed();
         let query = Query::new(&self.0, plain, key);
@@ -172,7 +177,7 @@ impl Query {
         }
         let tally = self.keyring.usage.tally(&record.id, &*self.keyring.clock);
         let (not_before, expires_at) = (record.not_before, record.expires_at);
-        let principal = Principal::new(self.claims(record));
+        let principal = Principal::new(self.claims(record)).issued_by(self.keyring.issuer);
         Answer::Positive(Verdict::Known(Arc::new(Grant {
             principal,
             not_before,

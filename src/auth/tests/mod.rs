@@ -1,0 +1,8 @@
+mod anonymous;
+mod caching;
+mod contract;
+pub(crate) mod fixture;
+mod nested;
+mod refusals;
+mod require_scope;
+mod transport;
