@@ -13,7 +13,7 @@ use super::{AsIs, RequestId};
 use crate::error::redact::{cut, holds_key, redact, redact_path};
 use crate::error::{Portion, RequestContext, write};
 use crate::telemetry::{self, Outcome, RequestTrace};
-use crate::{ApiError, ErrorBody, ErrorCode};
+use crate::{ApiError, ErrorBody, ErrorCode, Refusal};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -165,7 +165,7 @@ impl Exchange {
             trace.finish(Outcome {
                 status: Some(response.status().as_u16()),
                 code: error.map(ApiError::code),
-                refusal: error.and_then(ApiError::refusal).map(|refusal| refusal.as_str()),
+                refusal: error.and_then(ApiError::refusal).map(Refusal::as_str),
             });
         }
         response

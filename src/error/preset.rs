@@ -4,6 +4,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::{ApiError, Envelope, FieldError, Rendered, RequestContext};
+use crate::ScopeName;
 
 /// The envelope unless a service has its own:
 /// `{"error":{"type","code","message","requestId"}}`.
@@ -77,7 +78,7 @@ impl Envelope for ProblemDetails {
     fn render(&self, error: &ApiError, context: &RequestContext<'_>) -> Rendered {
         let status = error.status();
         let body = Problem {
-            problem_type: match &self.types_at {
+            kind: match &self.types_at {
                 Some(base) => format!("{base}{}", error.code()).into(),
                 None => "about:blank".into(),
             },
@@ -87,7 +88,7 @@ impl Envelope for ProblemDetails {
             code: error.code(),
             request_id: context.request_id(),
             errors: error.fields().iter().map(Field::from).collect(),
-            missing_scopes: error.missing_scopes().iter().map(|scope| scope.as_str()).collect(),
+            missing_scopes: error.missing_scopes().iter().map(ScopeName::as_str).collect(),
             retry_after: error.retry_after(),
         };
         let content_type = HeaderValue::from_static("application/problem+json");
@@ -113,7 +114,7 @@ struct StandardError<'a> {
 #[derive(Serialize)]
 struct Problem<'a> {
     #[serde(rename = "type")]
-    problem_type: Cow<'static, str>,
+    kind: Cow<'static, str>,
     title: &'a str,
     status: u16,
     detail: &'a str,
