@@ -21,7 +21,6 @@ use crate::ScopeName;
 ///
 /// `requestId` is left out where there is none.
 #[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::exhaustive_structs, reason = "it is a name: users write it as a value")]
 pub struct StandardEnvelope;
 
 /// Problem details of [RFC 9457], `application/problem+json`.
