@@ -158,6 +158,20 @@ impl fmt::Debug for Principal {
 }
 
 impl AccountId {
+    /// Takes an id known at compile time.
+    ///
+    /// # Panics
+    ///
+    /// If the id is not valid.
+    #[must_use]
+    #[allow(clippy::panic, reason = "for literals; ids from outside go through `parse`")]
+    pub fn from_static(id: &'static str) -> Self {
+        match Self::parse(id) {
+            Ok(id) => id,
+            Err(invalid) => panic!("{invalid}"),
+        }
+    }
+
     /// Takes an id as text.
     ///
     /// # Errors

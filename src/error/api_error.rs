@@ -155,7 +155,8 @@ impl ApiError {
         self
     }
 
-    /// Replaces the `WWW-Authenticate` of a 401, which is `Bearer` otherwise.
+    /// Replaces the `WWW-Authenticate` that it has if it is sent as 401: `Bearer` otherwise, with
+    /// the realm `api` and an `error` that fits the refusal.
     pub fn with_challenge(mut self, challenge: HeaderValue) -> Self {
         self.inner().challenge = Some(challenge);
         self
@@ -201,7 +202,7 @@ impl ApiError {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         let wait = self.0.retry_after?;
-        Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
+        Some(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1))
     }
 
     /// The scopes that the key would have needed.
@@ -223,6 +224,12 @@ impl ApiError {
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
+    }
+
+    /// The same error with the status that a handler gave its response.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.inner().status = status;
+        self
     }
 
     /// The challenge that replaces `Bearer`.

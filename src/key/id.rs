@@ -26,6 +26,11 @@ impl KeyId {
         if fits && known { Ok(Self(id.into())) } else { Err(InvalidKeyId) }
     }
 
+    /// Takes an id that was just generated.
+    pub(super) fn made(id: &str) -> Self {
+        Self(id.into())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

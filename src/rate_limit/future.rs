@@ -1,4 +1,3 @@
-use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -108,13 +107,13 @@ where
         // Nothing of the service is looked at after a panic.
         match catch_unwind(AssertUnwindSafe(|| service.call(request))) {
             Ok(response) => Self::Running { response, shown, panics: Panics::Caught },
-            Err(panic) => Self::Answered { response: Some(after_panic(&*panic, shown)) },
+            Err(_) => Self::Answered { response: Some(after_panic(shown)) },
         }
     }
 
     /// After a verdict that had to be waited for.
-    fn go_on(config: &Config, verdict: &Verdict, held: (S, Request<B>)) -> Self {
-        let (mut service, request) = held;
+    fn go_on(config: &Config, verdict: &Verdict, held: Option<(S, Request<B>)>) -> Self {
+        let Some((mut service, request)) = held else { return Self::Answered { response: None } };
         match config.conclude(verdict) {
             Ok(shown) => Self::call(&mut service, request, Some(shown)),
             Err(refused) => Self::refused(refused, &request),
@@ -148,7 +147,7 @@ where
                     let shown = shown.take_if(|_| !matches!(polled, Ok(Poll::Pending)));
                     return match polled {
                         Ok(polled) => polled.map_ok(|response| with_headers(response, shown)),
-                        Err(panic) => Poll::Ready(Ok(after_panic(&*panic, shown))),
+                        Err(_) => Poll::Ready(Ok(after_panic(shown))),
                     };
                 }
                 StateProjection::Answered { response } => {
@@ -159,8 +158,7 @@ where
                 }
                 StateProjection::Waiting { verdict, config, held } => {
                     let verdict = ready!(verdict.as_mut().poll(context));
-                    let Some(held) = held.take() else { return Poll::Pending };
-                    State::go_on(config, &verdict, held)
+                    State::go_on(config, &verdict, held.take())
                 }
             };
             state.set(next);
@@ -185,10 +183,8 @@ fn with_headers<R>(mut response: Response<R>, shown: Option<Shown>) -> Response<
 }
 
 /// The error travels in the extensions to the `EnvelopeLayer`, which writes it.
-fn after_panic<R: ErrorBody>(panic: &(dyn Any + Send), shown: Option<Shown>) -> Response<R> {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    telemetry::panicked(text.unwrap_or("(no text)"));
+fn after_panic<R: ErrorBody>(shown: Option<Shown>) -> Response<R> {
+    telemetry::panicked();
     let error = ApiError::new(ErrorCode::Internal);
     let mut response = Response::new(R::from_bytes(Bytes::new()));
     *response.status_mut() = error.status();

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::internal;
+
 /// The longest name of a scope, in bytes.
 const MAX_LENGTH: usize = 128;
 
@@ -42,12 +44,14 @@ impl ScopeName {
     ///
     /// If the name is not valid; in a `const` that is a compile error.
     #[must_use]
-    #[allow(clippy::panic, reason = "its documented use is in constants: a compile error")]
     pub const fn from_static(name: &'static str) -> Self {
-        assert!(
-            is_valid(name.as_bytes()),
-            "a scope is 1 to 128 visible ASCII characters without spaces, quotes and backslashes"
-        );
+        if !is_valid(name.as_bytes()) {
+            internal::refuse(
+                "the scope `",
+                name,
+                "` is not 1 to 128 visible ASCII characters without spaces, quotes and backslashes",
+            );
+        }
         Self(Text::Static(name))
     }
 

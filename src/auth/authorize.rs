@@ -1,0 +1,44 @@
+use http::Extensions;
+
+use super::Anonymous;
+use crate::scope::Requirement;
+use crate::{ApiError, Principal, Refusal};
+
+const NO_AUTH_LAYER: &str = "no `AuthLayer` ran for this route: put it around the router with \
+                             `.layer(…)`, after its routes, and give nested routers a fallback";
+const UNDECLARED_SCOPE: &str = "a route asks for a scope that the keyring does not know: hand the \
+                                catalogue of `scopes!` to `KeyringBuilder::scopes`";
+
+/// Who calls; `None` for a caller who was let in without a key.
+///
+/// A request that no `AuthLayer` has seen is neither: it is answered 500 and logged.
+pub(crate) fn caller(extensions: &Extensions) -> Result<Option<&Principal>, ApiError> {
+    match extensions.get::<Principal>() {
+        Some(principal) => Ok(Some(principal)),
+        None if extensions.get::<Anonymous>().is_some() => Ok(None),
+        None => Err(ApiError::misconfigured(NO_AUTH_LAYER)),
+    }
+}
+
+/// The caller, who holds what `R` requires.
+pub(crate) fn authorize<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError> {
+    let Some(principal) = caller(extensions)? else {
+        return Err(Refusal::MissingCredential.into());
+    };
+    if R::is_met(principal.scopes()) {
+        return Ok(principal);
+    }
+    let catalogue = principal.catalogue();
+    if !R::scopes().iter().all(|scope| catalogue.contains(scope)) {
+        return Err(ApiError::misconfigured(UNDECLARED_SCOPE));
+    }
+    let error = ApiError::insufficient_scope(R::missing(principal.scopes()));
+    // Which of the two lacks it is between the account and the platform.
+    Err(match principal.on_behalf_of() {
+        Some(_) => {
+            let message = error.message().replacen(" lacks", " or its connected account lacks", 1);
+            error.with_message(message)
+        }
+        None => error,
+    })
+}

@@ -1,0 +1,168 @@
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{Extensions, HeaderName, Response};
+use tower_layer::Layer;
+
+use super::credential::Sources;
+use super::{Auth, CacheControl};
+use crate::client_ip::TrustedProxies;
+use crate::error::{Challenges, respond};
+use crate::{ApiError, ErrorBody, Keyring, Mode, Refusal};
+
+/// The realm of a service that names none.
+const REALM: &str = "api";
+
+/// Verifies the API key of each request; see [the module](self::super) for the rules.
+///
+/// It is its own builder. Clones share the keyring, and whatever they wrap shares it too.
+#[derive(Debug, Clone)]
+#[must_use = "a layer does nothing until it is mounted"]
+pub struct AuthLayer {
+    rules: Arc<Rules>,
+}
+
+/// What one `AuthLayer` was told.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    pub(super) keyring: Keyring,
+    pub(super) sources: Sources,
+    /// The one mode that is served; both without it.
+    pub(super) mode: Option<Mode>,
+    pub(super) publishable: bool,
+    pub(super) anonymous: bool,
+    pub(super) https: Option<TrustedProxies>,
+    challenges: Challenges,
+    caching: Option<Arc<CacheControl>>,
+    caching_anonymous: Option<Arc<CacheControl>>,
+}
+
+impl AuthLayer {
+    /// Asks for a secret key of this keyring as `Authorization: Bearer …`, live or test.
+    pub fn new(keyring: Keyring) -> Self {
+        let rules = Rules {
+            keyring,
+            sources: Sources::default(),
+            mode: None,
+            publishable: false,
+            anonymous: false,
+            https: None,
+            challenges: Challenges::of_realm(REALM),
+            caching: None,
+            caching_anonymous: None,
+        };
+        Self { rules: Arc::new(rules) }
+    }
+
+    /// Reads the key from one more header too, such as `x-api-key`.
+    ///
+    /// Its whole value is the key. A request that has it beside `Authorization` is refused as
+    /// ambiguous. Responses become `Cache-Control: private` unless the handler says otherwise, and
+    /// their `Vary` names the headers that were read.
+    ///
+    /// # Panics
+    ///
+    /// If the text is no name of a header.
+    pub fn header<N>(self, name: N) -> Self
+    where
+        N: TryInto<HeaderName>,
+        N::Error: std::error::Error,
+    {
+        let name = header_name(name);
+        self.with(|rules| rules.sources.add(name))
+    }
+
+    /// Serves keys of this mode only, as a deployment does that is production or sandbox.
+    ///
+    /// Keys of the other mode are 401, without a look-up. Both are served unless this is called.
+    pub fn mode(self, mode: Mode) -> Self {
+        self.with(|rules| rules.mode = Some(mode))
+    }
+
+    /// Accepts publishable keys too: for routes that anyone may call who has seen the page's source.
+    ///
+    /// They are 401 otherwise, without a look-up.
+    pub fn allow_publishable(self) -> Self {
+        self.with(|rules| rules.publishable = true)
+    }
+
+    /// Lets requests without any credential through, marked [`Anonymous`](super::Anonymous).
+    ///
+    /// A bad credential is still 401 and a failing store 503. Handlers take `Option<Principal>`.
+    pub fn allow_anonymous(self) -> Self {
+        self.with(|rules| rules.anonymous = true)
+    }
+
+    /// Refuses what did not come over HTTPS with 403 `https_required`, before the key is looked at.
+    ///
+    /// What counts is the connection itself ([`Peer`](crate::client_ip::Peer)) or, if its peer is
+    /// one of `proxies`, what that proxy says. A request whose peer is not known is 500
+    /// `misconfigured`.
+    pub fn require_https(self, proxies: TrustedProxies) -> Self {
+        self.with(|rules| rules.https = Some(proxies))
+    }
+
+    /// Names the realm of the challenge that goes with a 401; `api` unless set.
+    ///
+    /// Characters that a header cannot carry are left out, quotes are escaped.
+    pub fn realm(self, realm: &str) -> Self {
+        self.with(|rules| rules.challenges = Challenges::of_realm(realm))
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Rules)) -> Self {
+        let rules = Arc::make_mut(&mut self.rules);
+        set(rules);
+        rules.set_caching();
+        self
+    }
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = Auth<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Auth::new(inner, Arc::clone(&self.rules))
+    }
+}
+
+impl Rules {
+    /// The answer to a request that was refused.
+    pub(super) fn refuse<B: ErrorBody>(
+        &self,
+        refusal: Refusal,
+        request: &Extensions,
+    ) -> Response<B> {
+        let challenge = self.challenges.of(&refusal);
+        respond(ApiError::from(refusal).with_challenge(challenge), request)
+    }
+
+    /// What is said to caches; `None` where `Authorization` says it already.
+    pub(super) fn caching(&self) -> Option<Arc<CacheControl>> {
+        self.caching.clone()
+    }
+
+    /// The same for a request without a credential: it is everyone's.
+    pub(super) fn caching_anonymous(&self) -> Option<Arc<CacheControl>> {
+        self.caching_anonymous.clone()
+    }
+
+    fn set_caching(&mut self) {
+        let others = self.sources.others();
+        let vary = CacheControl::vary([AUTHORIZATION].iter().chain(others));
+        self.caching_anonymous = self.anonymous.then(|| Arc::new(vary.clone()));
+        self.caching = match others {
+            [] => self.caching_anonymous.clone(),
+            _ => Some(Arc::new(vary.private())),
+        };
+    }
+}
+
+/// The name of a header that the service's author wrote down.
+#[allow(clippy::panic, reason = "documented: a typing error, seen when the layer is made")]
+pub(crate) fn header_name<N>(name: N) -> HeaderName
+where
+    N: TryInto<HeaderName>,
+    N::Error: std::error::Error,
+{
+    name.try_into().unwrap_or_else(|error| panic!("no name of a header: {error}"))
+}

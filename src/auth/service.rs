@@ -1,0 +1,66 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower::Service;
+
+use super::Anonymous;
+use super::decision::Decision;
+use super::future::{Asked, ResponseFuture};
+use super::gate::{Gate, admit, take_ready};
+use super::layer::Rules;
+use crate::ErrorBody;
+
+/// The service that [`AuthLayer`](super::AuthLayer) makes.
+#[derive(Debug, Clone)]
+pub struct Auth<S> {
+    inner: S,
+    rules: Arc<Rules>,
+}
+
+impl<S> Auth<S> {
+    pub(super) fn new(inner: S, rules: Arc<Rules>) -> Self {
+        Self { inner, rules }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Auth<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ResBody: ErrorBody,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        // Refused or not: whoever holds the request from here on may print it.
+        self.rules.sources.mark_sensitive(request.headers_mut());
+        let gate = match self.rules.decide(request.headers(), request.extensions()) {
+            Decision::Accepted(principal) => {
+                admit(principal, request.extensions_mut());
+                Gate::open(self.inner.call(request)).caching(self.rules.caching())
+            }
+            Decision::Known => Gate::open(self.inner.call(request)),
+            Decision::Anonymous => {
+                request.extensions_mut().insert(Anonymous);
+                Gate::open(self.inner.call(request)).caching(self.rules.caching_anonymous())
+            }
+            Decision::Pending(verification) => {
+                let asked = Asked { verification, rules: Arc::clone(&self.rules) };
+                let ready = take_ready(&mut self.inner);
+                Gate::asking(asked, ready, request).caching(self.rules.caching())
+            }
+            Decision::Refused(refusal) => {
+                drop(take_ready(&mut self.inner));
+                let response = self.rules.refuse(refusal, request.extensions());
+                Gate::refused(response).caching(self.rules.caching())
+            }
+        };
+        ResponseFuture::new(gate)
+    }
+}

@@ -1,0 +1,118 @@
+//! One look-up: its permit, its patience and what becomes of its answer.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::time::{sleep, timeout};
+
+use super::entry::{Entry, Kind};
+use super::flight::Crew;
+use super::gate::{Gate, Pass};
+use super::proof::Moment;
+use super::{Answer, CacheKey, LoadError, LoadFailed, LoadingCache};
+
+/// Deadlines after which a look-up that still hangs is dropped, and with it its connection.
+const PATIENCE: u32 = 8;
+
+pin_project! {
+    /// Turns a panic of the store into an error of this look-up. What it said is not passed on: it
+    /// may quote what was looked up.
+    struct Caught<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
+    /// Runs in a task of its own: a caller who hangs up ends nothing.
+    pub(super) async fn look_up<F, Fut>(self: Arc<Self>, crew: Crew<K, V>, pass: Pass, loader: F)
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Answer<V>, LoadFailed>> + Send + 'static,
+    {
+        let mut asked = None;
+        let work = async {
+            // After the permit and before the store: see the rules.
+            asked = Some(self.proofs().asking_at(self.clock.monotonic()));
+            loader().await
+        };
+        let outcome = attend(&self.gate, pass, work).await;
+        match (outcome, asked) {
+            (Ok(answer), Some(asked)) => self.land(crew, answer, asked),
+            (Ok(_), None) => crew.land(Err(LoadError::Failed), || {}),
+            (Err(error), _) => crew.land(Err(error), || {}),
+        }
+    }
+
+    fn land(&self, crew: Crew<K, V>, answer: Answer<V>, asked: Moment) {
+        let (kind, value) = match answer {
+            Answer::Positive(value) => (Kind::Positive, value),
+            Answer::Negative(value) => (Kind::Negative, value),
+        };
+        let flight = Arc::clone(&crew.flight);
+        let learnt = (flight.key.clone(), value.clone());
+        let entry = Arc::new(Entry::new(learnt, kind, flight.note, asked));
+        crew.land(Ok(value), || self.keep(flight.bits, entry));
+    }
+}
+
+/// Asks the store as far as the gate allows.
+async fn attend<V>(
+    gate: &Gate,
+    pass: Pass,
+    work: impl Future<Output = Result<V, LoadFailed>>,
+) -> Result<V, LoadError> {
+    let work = Caught { future: work };
+    match pass {
+        Pass::Queue => {
+            let permit = gate.permit().await?;
+            let outcome = attend_with_permit(gate, work).await;
+            drop(permit);
+            outcome
+        }
+        Pass::Probe(probe) => {
+            // Its caller gives up at the deadline, and so does it: the next one must not wait.
+            let outcome = timeout(gate.deadline(), work).await.unwrap_or(Err(LoadError::TimedOut));
+            if outcome.is_ok() {
+                probe.succeeded();
+            }
+            outcome
+        }
+    }
+}
+
+async fn attend_with_permit<V>(
+    gate: &Gate,
+    work: impl Future<Output = Result<V, LoadError>>,
+) -> Result<V, LoadError> {
+    let mut work = pin!(work);
+    let deadline: Duration = gate.deadline();
+    if let Ok(outcome) = timeout(deadline, work.as_mut()).await {
+        return outcome;
+    }
+    // The callers have their 503. The answer may still come, and is worth keeping then.
+    let (recovered, _overdue) = gate.overdue();
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        () = recovered => Err(LoadError::TimedOut),
+        () = sleep(deadline * (PATIENCE - 1)) => Err(LoadError::TimedOut),
+    }
+}
+
+impl<V, F: Future<Output = Result<V, LoadFailed>>> Future for Caught<F> {
+    type Output = Result<V, LoadError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future;
+        match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
+            Ok(poll) => poll.map(|outcome| outcome.map_err(|LoadFailed| LoadError::Failed)),
+            Err(_) => Poll::Ready(Err(LoadError::Panicked)),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The rules of [the cache](super), one file for each concern.
+
+mod support;
+
+mod keep;

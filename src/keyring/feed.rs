@@ -1,0 +1,155 @@
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{self, MissedTickBehavior};
+
+use super::Inner;
+use crate::Clock;
+use crate::store::{Change, ChangeFeed, ErasedStore};
+use crate::telemetry;
+
+/// The longest pause before a lost feed is asked for again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Listens to the changes that other nodes make, and keeps proving that it still hears them.
+///
+/// Silence looks the same whether nothing happened or the line is dead. So each round a token of
+/// this node's own is sent through the store; only when it comes back is everything cached
+/// trusted for another `max_staleness`, counted from when the token was *sent*.
+pub(super) struct FeedDriver {
+    store: Arc<dyn ErasedStore>,
+    clock: Arc<dyn Clock>,
+    /// Weak, so that the task ends with the last keyring.
+    keyring: Weak<Inner>,
+    /// Changes, or closes, when the keyring shuts down or is gone.
+    stop: watch::Receiver<bool>,
+    every: Duration,
+}
+
+/// A token on its way through the store.
+#[derive(Clone, Copy)]
+struct Token {
+    number: u64,
+    sent_at: Duration,
+}
+
+enum End {
+    /// The keyring is gone or shut down.
+    Stopped,
+    /// The feed broke.
+    Broken,
+}
+
+impl FeedDriver {
+    pub(super) fn new(keyring: &Arc<Inner>, stop: watch::Receiver<bool>, every: Duration) -> Self {
+        Self {
+            store: Arc::clone(&keyring.store),
+            clock: Arc::clone(&keyring.clock),
+            keyring: Arc::downgrade(keyring),
+            stop,
+            every,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut failures = 0_u32;
+        loop {
+            let subscription = tokio::select! {
+                biased;
+                _ = self.stop.changed() => return,
+                subscription = self.store.subscribe() => subscription,
+            };
+            match subscription {
+                Ok(None) => return,
+                Ok(Some(feed)) => {
+                    failures = 0;
+                    if let End::Stopped = self.listen(feed).await {
+                        return;
+                    }
+                    telemetry::feed_lost();
+                }
+                Err(error) => telemetry::feed_failed(&error),
+            }
+            failures = failures.saturating_add(1);
+            tokio::select! {
+                biased;
+                _ = self.stop.changed() => return,
+                () = time::sleep(pause(failures)) => {}
+            }
+        }
+    }
+
+    /// One session: from the moment the feed stands until it breaks.
+    async fn listen(&mut self, mut feed: ChangeFeed) -> End {
+        let Some(keyring) = self.keyring.upgrade() else { return End::Stopped };
+        let session = keyring.cache.proofs().begin_session();
+        drop(keyring);
+        // Numbers of one node must not be taken for another's.
+        let mut token = Token { number: rand::random(), sent_at: Duration::ZERO };
+        let mut rounds = time::interval(self.every);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        let mut sending = None;
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.stop.changed() => return End::Stopped,
+                change = feed.next() => {
+                    let Some(keyring) = self.keyring.upgrade() else { return End::Stopped };
+                    match change {
+                        Some(Change::Key(hash)) => keyring.forget(hash),
+                        Some(Change::Proof(number)) if number == token.number => {
+                            keyring.cache.proofs().proven(session, token.sent_at);
+                        }
+                        Some(Change::Proof(_)) => {}
+                        None => {
+                            keyring.cache.proofs().end_session();
+                            return End::Broken;
+                        }
+                    }
+                }
+                _ = rounds.tick() => {
+                    // A token that is still on its way is given up: only the newest counts.
+                    token = Token { number: token.number.wrapping_add(1), sent_at: clock.monotonic() };
+                    sending = Some(store.prove(token.number));
+                }
+                Some(sent) = poll_some(&mut sending) => {
+                    sending = None;
+                    if let Err(error) = sent {
+                        telemetry::feed_failed(&error);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Waits for the future if there is one, else for ever: `select!` takes the branch when it is ready.
+async fn poll_some<F: Future + Unpin>(future: &mut Option<F>) -> Option<F::Output> {
+    match future {
+        Some(future) => Some(future.await),
+        None => std::future::pending().await,
+    }
+}
+
+/// 1/16 s, doubled at each failure, at most [`LONGEST_PAUSE`]; between half of it and all of it.
+fn pause(failures: u32) -> Duration {
+    let doubled = Duration::from_millis(62) * 2_u32.saturating_pow(failures.min(5));
+    let longest = doubled.min(LONGEST_PAUSE);
+    longest.mul_f64(rand::random_range(0.5..=1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_stay_within_a_second() {
+        for failures in 1..100 {
+            let pause = pause(failures);
+            assert!(pause >= Duration::from_millis(62) && pause <= LONGEST_PAUSE, "{pause:?}");
+        }
+        assert!(pause(50) >= LONGEST_PAUSE / 2);
+    }
+}

@@ -1,0 +1,157 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{KeyringError, NewKey};
+use crate::rate_limit::Plans;
+use crate::scope::Catalogue;
+use crate::store::{KeyRecord, RecordUpdate};
+use crate::{AccountId, ApiKey, KeyHash, KeyId, PlanName, ScopeName};
+
+/// The longest name of a key, in characters.
+const MAX_NAME: usize = 100;
+
+/// What keys may be issued. Pure: everything that can be wrong with a key is told here.
+#[derive(Debug, Clone)]
+pub(super) struct Policy {
+    pub(super) catalogue: Catalogue,
+    pub(super) plans: Plans,
+    pub(super) longest_lifetime: Option<Duration>,
+    pub(super) default_account: AccountId,
+}
+
+impl Policy {
+    /// Makes the record of a new key, its text and hash given.
+    pub(super) fn draft(
+        &self,
+        new: NewKey,
+        (key, hash): (&ApiKey, KeyHash),
+        now: SystemTime,
+    ) -> Result<KeyRecord, KeyringError> {
+        self.draft_with_hint(new, key.hint().to_owned(), hash, now)
+    }
+
+    /// Makes the record of a key whose text is not known.
+    pub(super) fn draft_with_hint(
+        &self,
+        new: NewKey,
+        hint: String,
+        hash: KeyHash,
+        now: SystemTime,
+    ) -> Result<KeyRecord, KeyringError> {
+        let now = to_micros(now);
+        let expires_at = self.expiry(new.expires_at, now, now)?;
+        check_name(&new.name)?;
+        self.check_scopes(&new.scopes)?;
+        self.check_plan(new.plan.as_ref())?;
+        let not_before = new.not_before.map(to_micros);
+        if not_before.zip(expires_at).is_some_and(|(from, end)| from >= end) {
+            return Err(KeyringError::invalid("not_before", "must be before the expiry"));
+        }
+        let account = new.account.unwrap_or_else(|| self.default_account.clone());
+        let mut record = KeyRecord::new(
+            KeyId::generate().map_err(|_| KeyringError::NoRandomness)?,
+            hash,
+            new.mode,
+            account,
+            now,
+        );
+        record.name = new.name;
+        record.hint = hint;
+        record.kind = new.kind;
+        record.scopes = new.scopes.into_iter().collect();
+        record.plan = new.plan;
+        record.quota = new.quota;
+        record.not_before = not_before;
+        record.expires_at = expires_at;
+        Ok(record)
+    }
+
+    /// Checks a change to a key that was created at `created_at`.
+    pub(super) fn check_update(
+        &self,
+        mut update: RecordUpdate,
+        created_at: SystemTime,
+        now: SystemTime,
+    ) -> Result<RecordUpdate, KeyringError> {
+        if let Some(name) = &update.name {
+            check_name(name)?;
+        }
+        if let Some(scopes) = &update.scopes {
+            self.check_scopes(scopes)?;
+        }
+        if let Some(plan) = &update.plan {
+            self.check_plan(plan.as_ref())?;
+        }
+        if let Some(end) = update.expires_at {
+            update.expires_at = Some(self.expiry(end, created_at, now)?);
+        }
+        Ok(update)
+    }
+
+    fn expiry(
+        &self,
+        end: Option<SystemTime>,
+        created_at: SystemTime,
+        now: SystemTime,
+    ) -> Result<Option<SystemTime>, KeyringError> {
+        let end = end.map(to_micros);
+        if end.is_some_and(|end| end <= now) {
+            return Err(KeyringError::invalid("expires_at", "must be in the future"));
+        }
+        let Some(longest) = self.longest_lifetime else { return Ok(end) };
+        // An expiry past the end of time is no expiry.
+        let Some(latest) = created_at.checked_add(longest) else { return Ok(end) };
+        if end.is_some_and(|end| end > latest) {
+            let problem =
+                format!("must be within {} seconds of the key's creation", longest.as_secs());
+            return Err(KeyringError::invalid("expires_at", problem));
+        }
+        Ok(Some(end.unwrap_or(latest)))
+    }
+
+    fn check_scopes<'a>(
+        &self,
+        scopes: impl IntoIterator<Item = &'a ScopeName>,
+    ) -> Result<(), KeyringError> {
+        match scopes.into_iter().find(|scope| !self.catalogue.contains(scope)) {
+            Some(unknown) => Err(KeyringError::invalid(
+                "scopes",
+                format!("`{unknown}` is not a scope of this service"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn check_plan(&self, plan: Option<&PlanName>) -> Result<(), KeyringError> {
+        match plan.filter(|plan| !self.plans.contains(plan)) {
+            Some(unknown) => Err(KeyringError::invalid(
+                "plan",
+                format!("`{unknown}` is not a plan of this service"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Cuts a time to the microsecond, which is what every store keeps.
+pub(super) fn to_micros(time: SystemTime) -> SystemTime {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => time - Duration::from_nanos(u64::from(since.subsec_nanos() % 1000)),
+        Err(_) => UNIX_EPOCH,
+    }
+}
+
+fn check_name(name: &str) -> Result<(), KeyringError> {
+    if name.trim().is_empty() {
+        return Err(KeyringError::invalid("name", "must not be empty"));
+    }
+    if name.chars().count() > MAX_NAME {
+        return Err(KeyringError::invalid(
+            "name",
+            format!("must have at most {MAX_NAME} characters"),
+        ));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(KeyringError::invalid("name", "must not have control characters"));
+    }
+    Ok(())
+}

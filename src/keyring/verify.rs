@@ -1,0 +1,233 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use super::usage::Tally;
+use super::{Inner, Keyring};
+use crate::cache::{Answer, CacheKey, Got, LoadError, LoadFailed, Slots};
+use crate::key::ParsedKey;
+use crate::principal::Claims;
+use crate::store::{KeyRecord, StoreError};
+use crate::{KeyHash, KeyKind, Mode, Principal, Refusal, telemetry};
+
+/// What is known of a key without waiting.
+pub(crate) enum Probe {
+    /// Let it in.
+    Accepted(Principal),
+    /// Refuse it.
+    Refused(Refusal),
+    /// The store has to be asked.
+    Pending(Verification),
+}
+
+/// A look-up under way. Dropping it ends nothing but the wait.
+pub(crate) struct Verification(Pin<Box<dyn Future<Output = Result<Principal, Refusal>> + Send>>);
+
+/// What the cache keeps of a key.
+#[derive(Debug, Clone)]
+pub(super) enum Verdict {
+    /// It may be accepted, if its time has come and is not over.
+    Known(Arc<Grant>),
+    /// It will not be, until something changes.
+    Denied(Refusal),
+}
+
+/// A key that may be accepted.
+#[derive(Debug)]
+pub(super) struct Grant {
+    principal: Principal,
+    not_before: Option<SystemTime>,
+    expires_at: Option<SystemTime>,
+    tally: Tally,
+}
+
+impl CacheKey for KeyHash {
+    fn bits(&self) -> u64 {
+        // Any eight bytes of a SHA-256 are spread evenly.
+        let [a, b, c, d, e, f, g, h, ..] = *self.as_bytes();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+impl Keyring {
+    /// Verifies a key's text, for callers without HTTP. A success is counted as a use of the key.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`]: [`LookupFailed`](Refusal::LookupFailed) and
+    /// [`CircuitOpen`](Refusal::CircuitOpen) say that the store could not answer, every other one
+    /// that the key is not accepted. Do not tell your clients which.
+    pub async fn verify(&self, text: &str) -> Result<Principal, Refusal> {
+        let key = self.parse(text.as_bytes()).ok_or(Refusal::MalformedCredential)?;
+        match self.probe(key) {
+            Probe::Accepted(principal) => Ok(principal),
+            Probe::Refused(refusal) => Err(refusal),
+            Probe::Pending(verification) => verification.await,
+        }
+    }
+
+    /// The text as a key of one of the accepted formats. No hash, no look-up.
+    pub(crate) fn parse<'t>(&self, text: &'t [u8]) -> Option<ParsedKey<'t>> {
+        self.0.formats.iter().find_map(|format| format.parse(text))
+    }
+
+    /// What is known of the key now. Nothing is awaited; a success is counted.
+    pub(crate) fn probe(&self, key: ParsedKey<'_>) -> Probe {
+        let plain = KeyHash::of(key.text);
+        match self.0.cache.get(&plain) {
+            Got::Fresh(verdict) => self.0.settle(&verdict).into(),
+            Got::Refresh(verdict) => {
+                let query = Query::new(&self.0, plain, key);
+                self.0.cache.refresh(plain, query.slots(), move || query.ask());
+                self.0.settle(&verdict).into()
+            }
+            Got::Miss => Probe::Pending(self.look_up(plain, key)),
+        }
+    }
+
+    fn look_up(&self, plain: KeyHash, key: ParsedKey<'_>) -> Verification {
+        self.start_feed();
+        let query = Query::new(&self.0, plain, key);
+        let loading = self.0.cache.load(plain, query.slots(), move || query.ask());
+        let keyring = Arc::clone(&self.0);
+        // The one boxed future: only a key that is not cached pays for it.
+        Verification(Box::pin(async move {
+            match loading.await {
+                Ok(verdict) => keyring.settle(&verdict),
+                Err(LoadError::CircuitOpen) => Err(Refusal::CircuitOpen),
+                Err(_) => Err(Refusal::LookupFailed),
+            }
+        }))
+    }
+}
+
+impl Inner {
+    /// Turns what is known of a key into an answer to this request, by the clock of this request.
+    fn settle(&self, verdict: &Verdict) -> Result<Principal, Refusal> {
+        let grant = match verdict {
+            Verdict::Known(grant) => grant,
+            Verdict::Denied(refusal) => return Err(refusal.clone()),
+        };
+        if grant.not_before.is_some() || grant.expires_at.is_some() {
+            grant.check_time(self.clock.wall())?;
+        }
+        grant.tally.count(self.clock.monotonic());
+        Ok(grant.principal.clone())
+    }
+}
+
+impl Grant {
+    fn check_time(&self, now: SystemTime) -> Result<(), Refusal> {
+        if let Some(at) = self.expires_at.filter(|at| *at <= now) {
+            return Err(Refusal::Expired { at });
+        }
+        match self.not_before.filter(|from| now < *from) {
+            Some(from) => Err(Refusal::NotYetValid { from }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One question to the store: which record has this key's hash?
+struct Query {
+    /// Owned, so that a look-up that is under way finishes even when the last keyring goes.
+    keyring: Arc<Inner>,
+    candidates: Vec<KeyHash>,
+    mode: Mode,
+    kind: KeyKind,
+}
+
+impl Query {
+    fn new(keyring: &Arc<Inner>, plain: KeyHash, key: ParsedKey<'_>) -> Self {
+        let candidates = keyring.hashing.candidates(&plain).collect();
+        Self { keyring: Arc::clone(keyring), candidates, mode: key.mode, kind: key.kind }
+    }
+
+    /// The answer depends on every hash that the key may be stored under.
+    fn slots(&self) -> Slots {
+        Slots::each(self.candidates.iter().map(CacheKey::bits))
+    }
+
+    async fn ask(self) -> Result<Answer<Verdict>, LoadFailed> {
+        for hash in &self.candidates {
+            match self.keyring.store.find_by_hash(*hash).await {
+                Ok(Some(record)) => return Ok(self.judge(record, *hash)),
+                Ok(None) => {}
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+        Ok(Answer::Negative(Verdict::Denied(Refusal::UnknownKey)))
+    }
+
+    fn judge(&self, record: KeyRecord, asked: KeyHash) -> Answer<Verdict> {
+        let asked_for =
+            record.hash == asked && record.mode == self.mode && record.kind == self.kind;
+        if !asked_for {
+            telemetry::foreign_record(&record.id);
+            return Answer::Negative(Verdict::Denied(Refusal::ForeignRecord));
+        }
+        if record.revoked_at.is_some() {
+            return Answer::Negative(Verdict::Denied(Refusal::Revoked));
+        }
+        let tally = self.keyring.usage.tally(&record.id, &*self.keyring.clock);
+        let (not_before, expires_at) = (record.not_before, record.expires_at);
+        let principal = Principal::new(self.claims(record));
+        Answer::Positive(Verdict::Known(Arc::new(Grant {
+            principal,
+            not_before,
+            expires_at,
+            tally,
+        })))
+    }
+
+    fn claims(&self, record: KeyRecord) -> Claims {
+        let catalogue = self.keyring.policy.catalogue;
+        Claims {
+            key_id: record.id,
+            lineage: record.lineage,
+            mode: record.mode,
+            kind: record.kind,
+            // A scope that is no longer declared grants nothing.
+            scopes: record
+                .scopes
+                .iter()
+                .filter(|scope| catalogue.contains(scope))
+                .cloned()
+                .collect(),
+            account: record.account,
+            on_behalf_of: None,
+            plan: record.plan,
+            quota: record.quota,
+            catalogue,
+        }
+    }
+}
+
+impl From<Result<Principal, Refusal>> for Probe {
+    fn from(settled: Result<Principal, Refusal>) -> Self {
+        match settled {
+            Ok(principal) => Self::Accepted(principal),
+            Err(refusal) => Self::Refused(refusal),
+        }
+    }
+}
+
+impl Future for Verification {
+    type Output = Result<Principal, Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl std::fmt::Debug for Verification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Verification")
+    }
+}
+
+fn failed(error: &StoreError) -> LoadFailed {
+    telemetry::lookup_failed(error);
+    LoadFailed
+}

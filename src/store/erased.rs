@@ -1,0 +1,71 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::time::SystemTime;
+
+use super::{
+    ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
+};
+use crate::{KeyHash, KeyId};
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A [`KeyStore`] whose type is forgotten, so that no type parameter reaches the keyring.
+pub(crate) trait ErasedStore: Send + Sync + 'static {
+    fn find_by_hash(&self, hash: KeyHash) -> Answer<'_, Option<KeyRecord>>;
+    fn find_by_id<'a>(&'a self, id: &'a KeyId) -> Answer<'a, Option<KeyRecord>>;
+    fn insert(&self, record: KeyRecord) -> Answer<'_, ()>;
+    fn update<'a>(&'a self, id: &'a KeyId, update: RecordUpdate) -> Answer<'a, Outcome>;
+    fn revoke<'a>(
+        &'a self,
+        id: &'a KeyId,
+        at: SystemTime,
+        reason: Option<String>,
+    ) -> Answer<'a, Outcome>;
+    fn rotate<'a>(&'a self, id: &'a KeyId, rotation: Rotation) -> Answer<'a, Outcome>;
+    fn list(&self, query: KeyQuery) -> Answer<'_, Vec<KeyRecord>>;
+    fn subscribe(&self) -> Answer<'_, Option<ChangeFeed>>;
+    fn prove(&self, token: u64) -> Answer<'_, ()>;
+}
+
+impl<S: KeyStore> ErasedStore for S {
+    fn find_by_hash(&self, hash: KeyHash) -> Answer<'_, Option<KeyRecord>> {
+        Box::pin(KeyStore::find_by_hash(self, hash))
+    }
+
+    fn find_by_id<'a>(&'a self, id: &'a KeyId) -> Answer<'a, Option<KeyRecord>> {
+        Box::pin(KeyStore::find_by_id(self, id))
+    }
+
+    fn insert(&self, record: KeyRecord) -> Answer<'_, ()> {
+        Box::pin(KeyStore::insert(self, record))
+    }
+
+    fn update<'a>(&'a self, id: &'a KeyId, update: RecordUpdate) -> Answer<'a, Outcome> {
+        Box::pin(KeyStore::update(self, id, update))
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        id: &'a KeyId,
+        at: SystemTime,
+        reason: Option<String>,
+    ) -> Answer<'a, Outcome> {
+        Box::pin(KeyStore::revoke(self, id, at, reason))
+    }
+
+    fn rotate<'a>(&'a self, id: &'a KeyId, rotation: Rotation) -> Answer<'a, Outcome> {
+        Box::pin(KeyStore::rotate(self, id, rotation))
+    }
+
+    fn list(&self, query: KeyQuery) -> Answer<'_, Vec<KeyRecord>> {
+        Box::pin(KeyStore::list(self, query))
+    }
+
+    fn subscribe(&self) -> Answer<'_, Option<ChangeFeed>> {
+        Box::pin(KeyStore::subscribe(self))
+    }
+
+    fn prove(&self, token: u64) -> Answer<'_, ()> {
+        Box::pin(KeyStore::prove(self, token))
+    }
+}

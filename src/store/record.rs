@@ -1,0 +1,163 @@
+use std::time::SystemTime;
+
+use crate::{AccountId, KeyHash, KeyId, KeyKind, Mode, PlanName, Quota, ScopeSet};
+
+/// What is stored of a key: everything but its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyRecord {
+    /// The public id.
+    pub id: KeyId,
+    /// What people call it: 1 to 100 characters, not unique.
+    pub name: String,
+    /// The first characters of the text, to recognise it by.
+    pub hint: String,
+    /// SHA-256 of the text, or with a pepper its HMAC.
+    pub hash: KeyHash,
+    /// Secret or publishable.
+    pub kind: KeyKind,
+    /// Live or test.
+    pub mode: Mode,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// Whom it belongs to.
+    pub account: AccountId,
+    /// The plan that sets its quota.
+    pub plan: Option<PlanName>,
+    /// Its own quota, which goes before its plan's.
+    pub quota: Option<Quota>,
+    /// The first key of its rotation: its own id where there was none.
+    pub lineage: KeyId,
+    /// The key in whose place it came.
+    pub replaces: Option<KeyId>,
+    /// The key that came in its place.
+    pub replaced_by: Option<KeyId>,
+    /// When it was issued.
+    pub created_at: SystemTime,
+    /// The first moment at which it is accepted, where that is later than its issue.
+    pub not_before: Option<SystemTime>,
+    /// The first moment at which it is refused.
+    pub expires_at: Option<SystemTime>,
+    /// When it was revoked.
+    pub revoked_at: Option<SystemTime>,
+    /// Why, in the operator's words.
+    pub revoked_reason: Option<String>,
+}
+
+/// Whether a key can be used, at some moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyStatus {
+    /// It can, or will be once its time has come.
+    Active,
+    /// It was revoked, whatever its expiry.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+/// A change to a record; what is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordUpdate {
+    /// The new name.
+    pub name: Option<String>,
+    /// The new scopes.
+    pub scopes: Option<ScopeSet>,
+    /// The new plan, or none.
+    pub plan: Option<Option<PlanName>>,
+    /// The new quota, or none.
+    pub quota: Option<Option<Quota>>,
+    /// The new expiry, or none.
+    pub expires_at: Option<Option<SystemTime>>,
+}
+
+impl KeyRecord {
+    /// A record of a secret key with nothing set but these. Stores fill in the rest, field by field:
+    ///
+    /// ```
+    /// use keygate::store::KeyRecord;
+    /// use keygate::{AccountId, KeyHash, KeyId, Mode};
+    /// use std::time::UNIX_EPOCH;
+    ///
+    /// let (id, hash) = (KeyId::parse("key_1")?, KeyHash::of(b"text"));
+    /// let mut record = KeyRecord::new(id, hash, Mode::Test, AccountId::parse("acct_1")?, UNIX_EPOCH);
+    /// record.name = "WooCommerce plugin".into();
+    /// assert!(record.scopes.is_empty() && record.lineage == record.id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(
+        id: KeyId,
+        hash: KeyHash,
+        mode: Mode,
+        account: AccountId,
+        created_at: SystemTime,
+    ) -> Self {
+        Self {
+            lineage: id.clone(),
+            id,
+            hash,
+            mode,
+            account,
+            created_at,
+            name: String::new(),
+            hint: String::new(),
+            kind: KeyKind::Secret,
+            scopes: ScopeSet::empty(),
+            plan: None,
+            quota: None,
+            replaces: None,
+            replaced_by: None,
+            not_before: None,
+            expires_at: None,
+            revoked_at: None,
+            revoked_reason: None,
+        }
+    }
+
+    /// Whether the key can be used at `now`. Revoked goes before expired.
+    #[must_use]
+    pub fn status(&self, now: SystemTime) -> KeyStatus {
+        if self.revoked_at.is_some() {
+            KeyStatus::Revoked
+        } else if self.expires_at.is_some_and(|end| end <= now) {
+            KeyStatus::Expired
+        } else {
+            KeyStatus::Active
+        }
+    }
+}
+
+impl KeyStatus {
+    /// The word for it, in lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl RecordUpdate {
+    /// Makes the change. The rule for every store.
+    pub fn apply(self, record: &mut KeyRecord) {
+        if let Some(name) = self.name {
+            record.name = name;
+        }
+        if let Some(scopes) = self.scopes {
+            record.scopes = scopes;
+        }
+        if let Some(plan) = self.plan {
+            record.plan = plan;
+        }
+        if let Some(quota) = self.quota {
+            record.quota = quota;
+        }
+        if let Some(expires_at) = self.expires_at {
+            record.expires_at = expires_at;
+        }
+    }
+}

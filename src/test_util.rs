@@ -1,0 +1,226 @@
+//! Callers without keys and stores that fail, for tests of services that use this crate.
+//!
+//! ```
+//! use keygate::test_util::principal;
+//! use keygate::{Mode, ScopeName};
+//!
+//! let caller = principal("acct_1", Mode::Test, [ScopeName::from_static("links:read")]);
+//! assert_eq!(caller.account().as_str(), "acct_1");
+//! ```
+
+use std::future;
+use std::panic::panic_any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+
+use crate::principal::Claims;
+use crate::scope::Catalogue;
+use crate::store::{
+    ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
+};
+use crate::{AccountId, KeyHash, KeyId, KeyKind, Mode, Principal, ScopeName};
+
+/// A caller who was never authenticated, to call handlers with.
+///
+/// Its key is `key_test_util`. Not for services: it opens whatever it is handed to.
+///
+/// # Panics
+///
+/// If the account's id is not valid.
+#[must_use]
+#[allow(clippy::expect_used, reason = "a test wants to hear of a wrong id at once")]
+pub fn principal(
+    account: &str,
+    mode: Mode,
+    scopes: impl IntoIterator<Item = ScopeName>,
+) -> Principal {
+    let key_id = KeyId::parse("key_test_util").expect("a valid id");
+    Principal::new(Claims {
+        lineage: key_id.clone(),
+        key_id,
+        mode,
+        kind: KeyKind::Secret,
+        scopes: scopes.into_iter().collect(),
+        account: AccountId::parse(account).expect("a valid account id"),
+        on_behalf_of: None,
+        plan: None,
+        quota: None,
+        catalogue: Catalogue::default(),
+    })
+}
+
+/// A store that does what it is told wrong; see [`Fault`]. Clones share the fault and the counts.
+#[derive(Debug, Clone)]
+pub struct FaultyStore<S> {
+    inner: S,
+    state: Arc<State>,
+}
+
+/// What a [`FaultyStore`] does wrong.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Answers late, by tokio's clock.
+    Late(Duration),
+    /// Fails at once.
+    Fail,
+    /// Never answers, even when the fault is over.
+    Hang,
+    /// Panics with a text that must not be seen anywhere.
+    Panic,
+    /// Answers every look-up by hash with this record.
+    Foreign(Box<KeyRecord>),
+    /// Makes the change and never says so. Look-ups are answered.
+    Swallow,
+    /// Waits until the fault is another one, then answers.
+    Hold,
+}
+
+#[derive(Debug)]
+struct State {
+    fault: watch::Sender<Fault>,
+    lookups: AtomicUsize,
+    under_way: AtomicUsize,
+    most_under_way: AtomicUsize,
+}
+
+/// Counts a look-up for as long as it runs.
+struct UnderWay<'a>(&'a State);
+
+impl<S> FaultyStore<S> {
+    /// Nothing is wrong yet.
+    pub fn new(inner: S) -> Self {
+        let state = State {
+            fault: watch::Sender::new(Fault::None),
+            lookups: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
+            most_under_way: AtomicUsize::new(0),
+        };
+        Self { inner, state: Arc::new(state) }
+    }
+
+    /// From now on this is wrong.
+    pub fn set(&self, fault: Fault) {
+        self.state.fault.send_replace(fault);
+    }
+
+    /// How many look-ups by hash there were.
+    #[must_use]
+    pub fn lookups(&self) -> usize {
+        self.state.lookups.load(Ordering::SeqCst)
+    }
+
+    /// How many look-ups by hash are under way.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.state.under_way.load(Ordering::SeqCst)
+    }
+
+    /// How many were under way at once, at the most.
+    #[must_use]
+    pub fn most_under_way(&self) -> usize {
+        self.state.most_under_way.load(Ordering::SeqCst)
+    }
+
+    async fn suffer(&self) -> Result<(), StoreError> {
+        let fault = self.state.fault.borrow().clone();
+        match fault {
+            Fault::None | Fault::Foreign(_) | Fault::Swallow => Ok(()),
+            Fault::Late(by) => {
+                tokio::time::sleep(by).await;
+                Ok(())
+            }
+            Fault::Fail => Err(StoreError::transient("told to fail")),
+            Fault::Hang => future::pending().await,
+            Fault::Panic => panic_any("the store panicked"),
+            Fault::Hold => {
+                let mut fault = self.state.fault.subscribe();
+                let _ = fault.wait_for(|fault| !matches!(fault, Fault::Hold)).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn answer<T>(
+        &self,
+        change: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.suffer().await?;
+        let done = change.await?;
+        if matches!(*self.state.fault.borrow(), Fault::Swallow) {
+            return future::pending().await;
+        }
+        Ok(done)
+    }
+}
+
+impl<S: KeyStore> KeyStore for FaultyStore<S> {
+    async fn find_by_hash(&self, hash: KeyHash) -> Result<Option<KeyRecord>, StoreError> {
+        let _counted = UnderWay::enter(&self.state);
+        self.suffer().await?;
+        if let Fault::Foreign(record) = &*self.state.fault.borrow() {
+            return Ok(Some(KeyRecord::clone(record)));
+        }
+        self.inner.find_by_hash(hash).await
+    }
+
+    async fn find_by_id(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        self.suffer().await?;
+        self.inner.find_by_id(id).await
+    }
+
+    async fn insert(&self, record: KeyRecord) -> Result<(), StoreError> {
+        self.answer(self.inner.insert(record)).await
+    }
+
+    async fn update(&self, id: &KeyId, update: RecordUpdate) -> Result<Outcome, StoreError> {
+        self.answer(self.inner.update(id, update)).await
+    }
+
+    async fn revoke(
+        &self,
+        id: &KeyId,
+        at: SystemTime,
+        reason: Option<String>,
+    ) -> Result<Outcome, StoreError> {
+        self.answer(self.inner.revoke(id, at, reason)).await
+    }
+
+    async fn rotate(&self, id: &KeyId, rotation: Rotation) -> Result<Outcome, StoreError> {
+        self.answer(self.inner.rotate(id, rotation)).await
+    }
+
+    async fn list(&self, query: KeyQuery) -> Result<Vec<KeyRecord>, StoreError> {
+        self.suffer().await?;
+        self.inner.list(query).await
+    }
+
+    async fn subscribe(&self) -> Result<Option<ChangeFeed>, StoreError> {
+        self.inner.subscribe().await
+    }
+
+    async fn prove(&self, token: u64) -> Result<(), StoreError> {
+        self.inner.prove(token).await
+    }
+}
+
+impl<'a> UnderWay<'a> {
+    fn enter(state: &'a State) -> Self {
+        state.lookups.fetch_add(1, Ordering::SeqCst);
+        let now = state.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        state.most_under_way.fetch_max(now, Ordering::SeqCst);
+        Self(state)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+}
