@@ -23,6 +23,7 @@ pub(crate) use off::{
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "nobody writes the line"))]
 pub(crate) struct Outcome<'a> {
     /// None where the service answered with an error of its own type instead of a response.
     pub(crate) status: Option<u16>,
@@ -187,6 +188,11 @@ mod on {
         error!(target: "keygate", "panicked");
     }
 
+    /// A limit has as many buckets as it may: newcomers share one.
+    pub(crate) fn buckets_overflowed(requests: u64, most: usize) {
+        warn!(target: "keygate", requests, most, "too many callers to count apart: newcomers share a bucket");
+    }
+
     /// The service below returned an error instead of a response.
     pub(crate) fn inner_service_failed() {
         error!(target: "keygate", "the inner service returned an error instead of a response");
@@ -253,6 +259,9 @@ mod off {
 
     #[inline]
     pub(crate) fn panicked() {}
+
+    #[inline]
+    pub(crate) fn buckets_overflowed(_requests: u64, _most: usize) {}
 
     #[inline]
     pub(crate) fn inner_service_failed() {}

@@ -2,6 +2,8 @@
 
 mod support;
 
+mod epoch_model;
 mod flood;
 mod keep;
 mod outage;
+mod proof_model;
