@@ -7,6 +7,10 @@
     clippy::indexing_slicing,
     reason = "tests"
 )]
+#![allow(clippy::duplicate_mod, reason = "the example servers share files by path")]
 
+mod apps;
+mod crypto_checkout;
 mod keyring;
 mod store;
+mod support;
