@@ -188,11 +188,6 @@ mod on {
         error!(target: "keygate", "panicked");
     }
 
-    /// A limit has as many buckets as it may: newcomers share one.
-    pub(crate) fn buckets_overflowed(requests: u64, most: usize) {
-        warn!(target: "keygate", requests, most, "too many callers to count apart: newcomers share a bucket");
-    }
-
     /// The service below returned an error instead of a response.
     pub(crate) fn inner_service_failed() {
         error!(target: "keygate", "the inner service returned an error instead of a response");
@@ -259,9 +254,6 @@ mod off {
 
     #[inline]
     pub(crate) fn panicked() {}
-
-    #[inline]
-    pub(crate) fn buckets_overflowed(_requests: u64, _most: usize) {}
 
     #[inline]
     pub(crate) fn inner_service_failed() {}

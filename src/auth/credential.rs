@@ -58,12 +58,12 @@ impl Sources {
         let authorization = only_value(headers, &AUTHORIZATION)?;
         let mut other = None;
         for name in &self.others {
-            if let Some(value) = only_value(headers, name)? {
-                if authorization.is_some() || other.is_some() {
-                    return Err(Refusal::AmbiguousCredentials);
-                }
-                other = Some(value);
+            let value = only_value(headers, name)?;
+            let one_already = authorization.is_some() || other.is_some();
+            if one_already && value.is_some() {
+                return Err(Refusal::AmbiguousCredentials);
             }
+            other = other.or(value);
         }
         let credential = match (authorization, other) {
             (Some(value), _) => bearer(value).ok_or(Refusal::MalformedCredential)?,
@@ -158,16 +158,12 @@ mod tests {
             ("Bearer: K", Err(Refusal::MalformedCredential)),
             ("Bearer\tK", Err(Refusal::MalformedCredential)),
             ("Bearer K x", Err(Refusal::MalformedCredential)),
-            ("Bearer K,Bearer K", Err(Refusal::MalformedCredential)),
+            ("Bearer K, Bearer K", Err(Refusal::MalformedCredential)),
             ("Basic K", Err(Refusal::MalformedCredential)),
             ("Basic dXNlcjpwYXNz", Err(Refusal::MalformedCredential)),
             ("K", Err(Refusal::MalformedCredential)),
         ] {
             let found = read(&[("authorization", value.replace('K', K).as_bytes())]);
-            // A comma is in no key's alphabet: the key format refuses it.
-            let found = found.and_then(|key| {
-                if key.contains(&b',') { Err(Refusal::MalformedCredential) } else { Ok(key) }
-            });
             assert_eq!(found, expected.map(|key| key.as_bytes().to_vec()), "`{value}`");
         }
     }
@@ -192,16 +188,15 @@ mod tests {
         let bearer = format!("Bearer {K}");
         let values =
             [bearer.as_bytes(), K.as_bytes(), b"Basic dXNlcjpwYXNz", b"Bearer other", b"x"];
-        for first in values {
-            for second in values {
-                for (one, two) in [
-                    ("authorization", "authorization"),
-                    ("authorization", "x-api-key"),
-                    ("x-api-key", "x-api-key"),
-                ] {
-                    let found = read(&[(one, first), (two, second)]);
-                    assert_eq!(found, Err(Refusal::AmbiguousCredentials), "{one} {two}");
-                }
+        let pairs = values.iter().flat_map(|one| values.iter().map(move |two| (*one, *two)));
+        for (first, second) in pairs {
+            for (one, two) in [
+                ("authorization", "authorization"),
+                ("authorization", "x-api-key"),
+                ("x-api-key", "x-api-key"),
+            ] {
+                let found = read(&[(one, first), (two, second)]);
+                assert_eq!(found, Err(Refusal::AmbiguousCredentials), "{one} {two}");
             }
         }
         let found = read(&[("authorization", bearer.as_bytes()), ("authorization", b"")]);

@@ -91,12 +91,8 @@ where
                 StateProjection::Open { future } => Some(ready!(future.poll(cx))?),
                 StateProjection::Refused { response } => response.take(),
                 StateProjection::Asking { waiting } => {
-                    let Some(mut asked) = waiting.take() else { return Poll::Pending };
-                    let Poll::Ready(answer) = Pin::new(&mut asked.question).poll(cx) else {
-                        *waiting = Some(asked);
-                        return Poll::Pending;
-                    };
-                    this.state.set(asked.go_on(answer));
+                    let next = ready!(Waiting::poll(waiting, cx));
+                    this.state.set(next);
                     continue;
                 }
             };
@@ -116,6 +112,15 @@ where
     Q: Question,
     ResBody: ErrorBody,
 {
+    fn poll(waiting: &mut Option<Box<Self>>, cx: &mut Context<'_>) -> Poll<State<S, B, Q>> {
+        let Some(asked) = waiting.as_mut() else { return Poll::Pending };
+        let answer = ready!(Pin::new(&mut asked.question).poll(cx));
+        match waiting.take() {
+            Some(asked) => Poll::Ready(asked.go_on(answer)),
+            None => Poll::Pending,
+        }
+    }
+
     fn go_on(mut self, answer: Result<Principal, Refusal>) -> State<S, B, Q> {
         match answer {
             Ok(principal) => {

@@ -38,4 +38,4 @@ mod tests;
 
 pub(crate) use cache::{Answer, CacheKey, Got, Limits, LoadError, LoadFailed, LoadingCache};
 pub(crate) use epoch::Slots;
-pub(crate) use proof::{Proofs, Session};
+pub(crate) use proof::Session;

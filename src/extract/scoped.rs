@@ -36,12 +36,12 @@ use crate::{ApiError, Principal, Requirement};
 ///     .route("/links", axum::routing::get(list))
 ///     .route("/links/count", axum::routing::get(head));
 /// ```
-pub struct Scoped<R> {
+pub struct Scoped<R: Requirement> {
     principal: Principal,
     requirement: PhantomData<fn() -> R>,
 }
 
-impl<R> Scoped<R> {
+impl<R: Requirement> Scoped<R> {
     /// The caller alone, to hand on to functions that need no proof of a scope.
     #[must_use]
     pub fn into_principal(self) -> Principal {
@@ -49,7 +49,7 @@ impl<R> Scoped<R> {
     }
 }
 
-impl<R> Deref for Scoped<R> {
+impl<R: Requirement> Deref for Scoped<R> {
     type Target = Principal;
 
     fn deref(&self) -> &Principal {
@@ -66,13 +66,13 @@ impl<R: Requirement, S: Send + Sync> FromRequestParts<S> for Scoped<R> {
     }
 }
 
-impl<R> Clone for Scoped<R> {
+impl<R: Requirement> Clone for Scoped<R> {
     fn clone(&self) -> Self {
         Self { principal: self.principal.clone(), requirement: PhantomData }
     }
 }
 
-impl<R> fmt::Debug for Scoped<R> {
+impl<R: Requirement> fmt::Debug for Scoped<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Scoped").field(&self.principal).finish()
     }

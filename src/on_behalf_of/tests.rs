@@ -222,9 +222,9 @@ async fn a_directory_that_fails_panics_or_hangs_is_503_and_nothing_is_kept() {
             assert_eq!((answer.status.as_u16(), &*answer.code()), (503, "unavailable"));
             assert_eq!(answer.header("retry-after"), "1");
             assert!(!answer.body.contains("database"));
-            if fault != Fault::Hangs {
-                assert_eq!(accounts.asked.load(Ordering::SeqCst), asked, "not cached");
-            }
+            // A look-up that hangs is joined by the next caller.
+            let expected = if fault == Fault::Hangs { 1 } else { asked };
+            assert_eq!(accounts.asked.load(Ordering::SeqCst), expected, "not cached");
         }
     }
 }
