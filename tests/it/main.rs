@@ -12,5 +12,6 @@
 mod apps;
 mod crypto_checkout;
 mod keyring;
+mod pik;
 mod store;
 mod support;
