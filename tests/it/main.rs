@@ -14,5 +14,6 @@ mod crypto_checkout;
 mod keyring;
 mod paykore;
 mod pik;
+mod process;
 mod store;
 mod support;
