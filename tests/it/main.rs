@@ -12,6 +12,7 @@
 mod apps;
 mod crypto_checkout;
 mod keyring;
+mod management;
 mod paykore;
 mod pik;
 mod process;
