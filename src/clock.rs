@@ -58,6 +58,17 @@ impl Clock for SystemClock {
     }
 }
 
+/// So that [`Keyring::clock`](crate::Keyring::clock) can be handed to the layers.
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn wall(&self) -> SystemTime {
+        C::wall(self)
+    }
+
+    fn monotonic(&self) -> Duration {
+        C::monotonic(self)
+    }
+}
+
 impl ManualClock {
     /// Starts at 2001-09-09 01:46:40 UTC, and an hour after the monotonic origin.
     #[must_use]

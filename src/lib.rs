@@ -44,3 +44,4 @@ pub use rate_limit::{Limit, PlanName, Plans, Quota, RateLimitLayer};
 pub use scope::{
     AllOf, AnyOf, Catalogue, InvalidScope, Requirement, Scope, ScopeDefinition, ScopeName, ScopeSet,
 };
+pub use store::{KeyRecord, KeyStatus, KeyStore, MemoryStore};

@@ -23,6 +23,7 @@ pub(crate) use off::{
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "nobody writes the line"))]
 pub(crate) struct Outcome<'a> {
     /// None where the service answered with an error of its own type instead of a response.
     pub(crate) status: Option<u16>,

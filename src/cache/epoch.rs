@@ -45,8 +45,8 @@ pub(crate) struct Slots([u16; Slots::MOST]);
 /// The epoch of an entry's slots, read before the store was asked about it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Note {
-    slots: Slots,
-    epoch: u64,
+    pub(super) slots: Slots,
+    pub(super) epoch: u64,
 }
 
 /// An array of counters; see [the rules](super).
@@ -78,12 +78,6 @@ impl Slots {
             }
         }
         Self(slots)
-    }
-}
-
-impl Note {
-    pub(crate) fn slots(&self) -> Slots {
-        self.slots
     }
 }
 

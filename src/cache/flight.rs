@@ -102,7 +102,7 @@ impl<K: Eq, V> Runway<'_, K, V> {
     ) -> Option<Landing<V>> {
         let flight = self.0.get(&bits)?;
         let good = flight.key == *key
-            && flight.note.slots() == slots
+            && flight.note.slots == slots
             && epochs.is_current(&flight.note)
             && flight.started.elapsed() < deadline;
         good.then(|| flight.landing())

@@ -13,7 +13,7 @@ use super::{AsIs, RequestId};
 use crate::error::redact::{cut, holds_key, redact, redact_path};
 use crate::error::{Portion, RequestContext, write};
 use crate::telemetry::{self, Outcome, RequestTrace};
-use crate::{ApiError, ErrorBody, ErrorCode};
+use crate::{ApiError, ErrorBody, ErrorCode, Refusal};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -61,7 +61,10 @@ impl Exchange {
     pub(super) fn step<R>(&mut self, step: impl FnOnce() -> R) -> Result<R, Panicked> {
         // What panicked is not used again: a future is dropped, a service in an odd state stays
         // the application's affair, as it is without this layer.
-        let step = || catch_unwind(AssertUnwindSafe(step)).map_err(|_| Panicked);
+        self.in_span(|| catch_unwind(AssertUnwindSafe(step)).map_err(|_| Panicked))
+    }
+
+    fn in_span<R>(&mut self, step: impl FnOnce() -> R) -> R {
         match &mut self.trace {
             Some(trace) => trace.scope(step),
             None => step(),
@@ -106,7 +109,8 @@ impl Exchange {
         let bytes = buffer.copy_to_bytes(buffer.remaining());
         let text = String::from_utf8_lossy(&bytes);
         if parts.status.is_server_error() {
-            telemetry::failed_with_text(parts.status.as_u16(), &cut(&redact(&text), MAX_LOGGED));
+            let (status, text) = (parts.status.as_u16(), redact(&text));
+            self.in_span(|| telemetry::failed_with_text(status, &cut(&text, MAX_LOGGED)));
         }
         let error = by_text(parts.status, &text);
         self.answer(parts, error, Portion::All)
@@ -114,7 +118,7 @@ impl Exchange {
 
     /// Answers for a service that panicked. What it said goes nowhere.
     pub(super) fn answer_panic<B: ErrorBody>(&mut self) -> Response<B> {
-        telemetry::panicked();
+        self.in_span(telemetry::panicked);
         let (parts, ()) = Response::new(()).into_parts();
         let portion = self.portion();
         self.answer(parts, ApiError::new(ErrorCode::Internal), portion)
@@ -122,8 +126,8 @@ impl Exchange {
 
     /// Leaves the line of a request that has no response.
     pub(super) fn close_without_response(&mut self) {
+        self.in_span(telemetry::inner_service_failed);
         if let Some(trace) = self.trace.take() {
-            telemetry::inner_service_failed();
             trace.finish(Outcome::default());
         }
     }
@@ -165,7 +169,7 @@ impl Exchange {
             trace.finish(Outcome {
                 status: Some(response.status().as_u16()),
                 code: error.map(ApiError::code),
-                refusal: error.and_then(ApiError::refusal).map(|refusal| refusal.as_str()),
+                refusal: error.and_then(ApiError::refusal).map(Refusal::as_str),
             });
         }
         response

@@ -59,34 +59,57 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let exchange = this.exchange;
-        let answer = loop {
-            match this.state.as_mut().project() {
-                StateProjection::Running { inner } => match exchange.step(|| inner.poll(cx)) {
-                    Err(Panicked) => this.state.set(State::Panicked),
-                    Ok(Poll::Pending) => return Poll::Pending,
-                    Ok(Poll::Ready(Err(error))) => {
-                        exchange.close_without_response();
-                        break Err(error);
-                    }
-                    Ok(Poll::Ready(Ok(response))) => match exchange.settle(response) {
-                        Settled::Done(response) => break Ok(response),
-                        Settled::Read(parts, body) => this
-                            .state
-                            .set(State::Reading { parts: Some(parts), text: body.collect() }),
-                    },
-                },
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Running { inner } => {
+                    let polled = exchange.step(|| inner.poll(cx));
+                    after_inner(exchange, polled)
+                }
                 StateProjection::Reading { parts, text } => {
                     let text = ready!(text.poll(cx));
-                    let Some(parts) = parts.take() else { return Poll::Pending };
-                    break Ok(exchange.settle_text(parts, text));
+                    let answer = parts.take().map(|parts| exchange.settle_text(parts, text));
+                    answer.map_or(Next::Wait, |response| Next::Answer(Ok(response)))
                 }
-                StateProjection::Panicked => break Ok(exchange.answer_panic()),
+                StateProjection::Panicked => Next::Answer(Ok(exchange.answer_panic())),
                 // Polled after its end: nothing will come.
-                StateProjection::Done => return Poll::Pending,
+                StateProjection::Done => Next::Wait,
+            };
+            match next {
+                Next::Wait => return Poll::Pending,
+                Next::Become(state) => this.state.set(state),
+                Next::Answer(answer) => {
+                    this.state.set(State::Done);
+                    return Poll::Ready(answer);
+                }
             }
-        };
-        this.state.set(State::Done);
-        Poll::Ready(answer)
+        }
+    }
+}
+
+/// What a poll of the current state leads to.
+enum Next<F, B: Body, E> {
+    Wait,
+    Become(State<F, B>),
+    Answer(Result<Response<B>, E>),
+}
+
+fn after_inner<F, B: ErrorBody + Body, E>(
+    exchange: &mut Exchange,
+    polled: Result<Poll<Result<Response<B>, E>>, Panicked>,
+) -> Next<F, B, E> {
+    match polled {
+        Err(Panicked) => Next::Become(State::Panicked),
+        Ok(Poll::Pending) => Next::Wait,
+        Ok(Poll::Ready(Err(error))) => {
+            exchange.close_without_response();
+            Next::Answer(Err(error))
+        }
+        Ok(Poll::Ready(Ok(response))) => match exchange.settle(response) {
+            Settled::Done(response) => Next::Answer(Ok(response)),
+            Settled::Read(parts, body) => {
+                Next::Become(State::Reading { parts: Some(parts), text: body.collect() })
+            }
+        },
     }
 }
 

@@ -37,12 +37,10 @@ pub trait RequestIds: Send + Sync + 'static {
 
 /// `req_` and a ULID in lower case: sorted by time to the millisecond, 80 random bits.
 #[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::exhaustive_structs, reason = "it is a name: users write it as a value")]
 pub struct UlidRequestIds;
 
 /// `req_` and ten random characters of base62 (59 bits).
 #[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::exhaustive_structs, reason = "it is a name: users write it as a value")]
 pub struct ShortRequestIds;
 
 impl RequestIds for UlidRequestIds {

@@ -61,10 +61,10 @@ pub(crate) fn finish(headers: &mut HeaderMap, status: StatusCode, error: &ApiErr
     ) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        if let Some(seconds) = error.retry_after() {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+        && let Some(seconds) = error.retry_after()
+    {
+        headers.insert(RETRY_AFTER, seconds.into());
     }
 }
 

@@ -55,4 +55,6 @@ pub use envelope::{Envelope, Rendered, RequestContext};
 pub(crate) use headers::Challenges;
 pub use preset::{ProblemDetails, StandardEnvelope};
 pub use refusal::Refusal;
-pub(crate) use respond::{Portion, respond, respond_alone, write};
+#[cfg(feature = "axum")]
+pub(crate) use respond::respond_alone;
+pub(crate) use respond::{Portion, respond, write};

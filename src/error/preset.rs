@@ -4,6 +4,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::{ApiError, Envelope, FieldError, Rendered, RequestContext};
+use crate::ScopeName;
 
 /// The envelope unless a service has its own:
 /// `{"error":{"type","code","message","requestId"}}`.
@@ -20,7 +21,6 @@ use super::{ApiError, Envelope, FieldError, Rendered, RequestContext};
 ///
 /// `requestId` is left out where there is none.
 #[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::exhaustive_structs, reason = "it is a name: users write it as a value")]
 pub struct StandardEnvelope;
 
 /// Problem details of [RFC 9457], `application/problem+json`.
@@ -77,7 +77,7 @@ impl Envelope for ProblemDetails {
     fn render(&self, error: &ApiError, context: &RequestContext<'_>) -> Rendered {
         let status = error.status();
         let body = Problem {
-            problem_type: match &self.types_at {
+            kind: match &self.types_at {
                 Some(base) => format!("{base}{}", error.code()).into(),
                 None => "about:blank".into(),
             },
@@ -87,7 +87,7 @@ impl Envelope for ProblemDetails {
             code: error.code(),
             request_id: context.request_id(),
             errors: error.fields().iter().map(Field::from).collect(),
-            missing_scopes: error.missing_scopes().iter().map(|scope| scope.as_str()).collect(),
+            missing_scopes: error.missing_scopes().iter().map(ScopeName::as_str).collect(),
             retry_after: error.retry_after(),
         };
         let content_type = HeaderValue::from_static("application/problem+json");
@@ -113,7 +113,7 @@ struct StandardError<'a> {
 #[derive(Serialize)]
 struct Problem<'a> {
     #[serde(rename = "type")]
-    problem_type: Cow<'static, str>,
+    kind: Cow<'static, str>,
     title: &'a str,
     status: u16,
     detail: &'a str,

@@ -11,7 +11,7 @@ use super::headers::Shown;
 use super::layer::{Config, Cost};
 use super::limit::{Limit, RequestHead};
 use super::limiter::{Answer, Asked, Charge, Verdict};
-use crate::{ApiError, Principal, telemetry};
+use crate::{ApiError, Principal};
 
 /// What becomes of a request.
 pub(crate) enum Decision {
@@ -51,7 +51,6 @@ impl Config {
             },
             Ok(Answer::Later(verdict)) => Decision::Later(verdict),
             Err(missing) => {
-                telemetry::misconfigured(missing);
                 Decision::Refused(Refused { error: ApiError::misconfigured(missing), shown: None })
             }
         }

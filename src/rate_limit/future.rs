@@ -112,8 +112,8 @@ where
     }
 
     /// After a verdict that had to be waited for.
-    fn go_on(config: &Config, verdict: &Verdict, held: (S, Request<B>)) -> Self {
-        let (mut service, request) = held;
+    fn go_on(config: &Config, verdict: &Verdict, held: Option<(S, Request<B>)>) -> Self {
+        let Some((mut service, request)) = held else { return Self::Answered { response: None } };
         match config.conclude(verdict) {
             Ok(shown) => Self::call(&mut service, request, Some(shown)),
             Err(refused) => Self::refused(refused, &request),
@@ -158,8 +158,7 @@ where
                 }
                 StateProjection::Waiting { verdict, config, held } => {
                     let verdict = ready!(verdict.as_mut().poll(context));
-                    let Some(held) = held.take() else { return Poll::Pending };
-                    State::go_on(config, &verdict, held)
+                    State::go_on(config, &verdict, held.take())
                 }
             };
             state.set(next);

@@ -138,21 +138,19 @@ async fn l2_a_client_that_sleeps_exactly_retry_after_is_admitted() {
     let mut seed = 1_u64;
     let mut draw = |end: u64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % end
+        u32::try_from((seed >> 33) % end).unwrap()
     };
     for _ in 0..1_000 {
-        let period = Duration::from_millis(1 + draw(100_000));
-        let (count, burst) = (1 + draw(500) as u32, 1 + draw(20) as u32);
+        let period = Duration::from_millis(u64::from(1 + draw(100_000)));
+        let (count, burst) = (1 + draw(500), 1 + draw(20));
         let quota = Quota::try_new(count, period, burst).unwrap();
         let clock = ManualClock::new();
-        let cost = NonZeroU32::new(1 + draw(30) as u32).unwrap();
+        let cost = NonZeroU32::new(1 + draw(30)).unwrap();
         let layer = RateLimitLayer::per_key(quota).cost(cost).with_clock(clock.clone());
-        let refused = loop {
-            let response = send(&layer, by_key("a")).await;
-            if response.status() == 429 {
-                break response;
-            }
-        };
+        let mut refused = send(&layer, by_key("a")).await;
+        while refused.status() != 429 {
+            refused = send(&layer, by_key("a")).await;
+        }
         let wait = refused.extensions().get::<ApiError>().unwrap().retry_after().unwrap();
         clock.advance(Duration::from_secs(wait));
         assert_eq!(status(&layer, by_key("a")).await, 200, "{quota}, cost {cost}");
@@ -357,15 +355,13 @@ async fn a_refusal_gives_back_what_the_ready_service_held() {
 #[tokio::test]
 async fn a_panic_keeps_its_headers_where_an_envelope_stands_outside() {
     let layer = RateLimitLayer::per_key(Quota::per_hour(9));
-    let at_once =
+    let eager =
         service_fn(|_: Request<()>| -> std::future::Ready<Result<Response<Body>, Infallible>> {
             panic!("at once")
         });
-    let later = service_fn(|_: Request<()>| async {
+    let lazy = service_fn(|_: Request<()>| async {
         tokio::task::yield_now().await;
-        if true {
-            panic!("later");
-        }
+        assert!(std::hint::black_box(false), "later");
         Ok::<_, Infallible>(Response::<Body>::default())
     });
     let enveloped = || {
@@ -373,20 +369,20 @@ async fn a_panic_keeps_its_headers_where_an_envelope_stands_outside() {
         request.extensions_mut().insert(request_id());
         request
     };
-    let first = layer.layer(at_once).oneshot(enveloped()).await.unwrap();
-    let second = layer.layer(later).oneshot(enveloped()).await.unwrap();
+    let first = layer.layer(eager).oneshot(enveloped()).await.unwrap();
+    let second = layer.layer(lazy).oneshot(enveloped()).await.unwrap();
     for (response, left) in [(first, 8), (second, 7)] {
         assert_eq!(response.status(), 500);
         assert_eq!(number(&response, "x-ratelimit-remaining"), left);
         let error = response.extensions().get::<ApiError>().unwrap();
         assert_eq!(error.code(), ErrorCode::Internal.as_str());
     }
-    let bare = tokio::spawn(layer.layer(later).oneshot(by_key("a")));
+    let bare = tokio::spawn(layer.layer(lazy).oneshot(by_key("a")));
     assert!(bare.await.unwrap_err().is_panic(), "without one it goes on");
 }
 
 fn request_id() -> RequestId {
-    RequestId
+    RequestId::parse("req_1").unwrap()
 }
 
 /// Answers when it is told to.

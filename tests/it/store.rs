@@ -1,4 +1,7 @@
-//! The store in memory keeps every rule of the port.
+//! Every store keeps every rule of the port.
+
+#[path = "../../examples/custom_store/table.rs"]
+mod table;
 
 mod memory {
     keygate::store_conformance!(keygate::store::MemoryStore::new());
@@ -9,4 +12,8 @@ mod faultless {
     use keygate::test_util::FaultyStore;
 
     keygate::store_conformance!(FaultyStore::new(MemoryStore::new()));
+}
+
+mod custom {
+    keygate::store_conformance!(super::table::CredentialTable::default());
 }

@@ -2,6 +2,10 @@
 
 mod support;
 
+mod epoch_model;
+mod feed_model;
 mod flood;
 mod keep;
 mod outage;
+mod proof;
+mod proof_model;

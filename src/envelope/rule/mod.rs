@@ -33,7 +33,6 @@ const MAX_MESSAGE: usize = 1024;
 /// # let _ = robots();
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "it is a mark: users write it as a value")]
 pub struct AsIs;
 
 /// What becomes of a response.

@@ -34,7 +34,7 @@ fn app() -> Router {
         .route("/links/{number}", get(async |Path(number): Path<u32>| number.to_string()))
         .route("/page", get(async |Query(_): Query<Page>| "page"))
         .route("/missing", get(async |Extension(_): Extension<u128>| "never"))
-        .route("/panic", get(async || -> &'static str { panic!("ck_live_canary") }))
+        .route("/panic", get(async || -> &'static str { panic!("what the handler says") }))
         .route("/own", get(async || (StatusCode::GONE, Extension(AsIs), "gone for good")))
         .route("/id", get(async |Extension(id): Extension<RequestId>| id.to_string()))
         .route("/error", get(async || ApiError::invalid_field("a", "is odd").into_response()))

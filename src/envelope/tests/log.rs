@@ -118,6 +118,28 @@ fn what_is_missing_is_said_to_the_operator() {
 }
 
 #[test]
+fn a_panic_and_a_text_kept_back_are_logged_under_the_requests_id() {
+    let panicking: fn(&Request<()>) -> Response<Full<Bytes>> = |_| panic!("what the handler says");
+    let failing: fn(&Request<()>) -> Response<Full<Bytes>> = |_| {
+        let mut response = Response::new(Full::from(format!("no table; {KEY}")));
+        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        let plain = http::HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert("content-type", plain);
+        response
+    };
+    for (answer, said) in [(panicking, "panicked"), (failing, "text=\"no table; [redacted]\"")] {
+        let lines = logged("info", "/", answer);
+        assert_eq!(lines.len(), 2, "{lines:#?}");
+        for part in ["ERROR", "request_id=\"req_", said] {
+            assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+        }
+        assert!(lines[1].contains("status=500"), "{}", lines[1]);
+        let all = lines.join("");
+        assert!(!all.contains(KEY) && !all.contains("the handler says"), "{all}");
+    }
+}
+
+#[test]
 fn s1_no_line_at_any_level_holds_a_key() {
     let uri = format!("/links/{KEY}/x?api_key={KEY}");
     for answer in [accepted, refused, misconfigured] {

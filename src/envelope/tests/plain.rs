@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, ServiceExt as _, service_fn};
 
 use super::Answer;
@@ -415,7 +415,7 @@ async fn a_status_set_beside_an_error_is_the_handlers_wish() {
 #[tokio::test]
 async fn a_boxed_body_works_as_well() {
     let service = EnvelopeLayer::standard().layer(service_fn(async |_: Request<()>| {
-        Ok::<_, Infallible>(text(404, "none").map(|body| body.boxed()))
+        Ok::<_, Infallible>(text(404, "none").map(BodyExt::boxed))
     }));
     let answer = Answer::read(service.oneshot(Request::new(())).await.unwrap()).await;
     assert_eq!(answer.message(), "none");

@@ -59,7 +59,6 @@ use tree::Tree;
 /// `Option<Json<T>>` is `None` for a request without a `Content-Type`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[must_use]
-#[allow(clippy::exhaustive_structs, reason = "handlers take it apart")]
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> Json<T> {

@@ -33,8 +33,7 @@ impl Fixture {
         self.ask_at(who, quota, nanos(self.clock.monotonic())).admitted
     }
 
-    fn sweep_all(&self) {
-        let now = nanos(self.clock.monotonic());
+    fn sweep_at(&self, now: u64) {
         for shard in &self.buckets.shards {
             self.buckets.sweep(shard, now);
         }
@@ -87,9 +86,7 @@ fn sweeping_while_sixteen_threads_ask_admits_nothing_twice() {
         for _ in 0..each {
             let now = time.fetch_add(step, Ordering::SeqCst);
             if thread % 4 == 0 {
-                for shard in &limit.buckets.shards {
-                    limit.buckets.sweep(shard, now);
-                }
+                limit.sweep_at(now);
             } else {
                 admitted += u64::from(limit.ask_at(Who::V4(1), quota, now).admitted);
             }
@@ -106,9 +103,7 @@ fn a_request_that_read_the_clock_before_a_sweep_is_counted_after_it() {
     let limit = Fixture::new();
     let (quota, second) = (Quota::per_second(1), 1_000_000_000);
     assert!(limit.ask_at(Who::V4(1), quota, 10 * second).admitted);
-    for shard in &limit.buckets.shards {
-        limit.buckets.sweep(shard, 11 * second);
-    }
+    limit.sweep_at(11 * second);
     assert_eq!(limit.buckets.len(), 0);
     assert!(limit.ask_at(Who::V4(1), quota, 10 * second).admitted);
     assert!(!limit.ask_at(Who::V4(1), quota, 11 * second).admitted, "counted at 11 s");
@@ -154,7 +149,7 @@ fn l3_a_million_buckets_fit_into_128_mib_and_none_are_left_after_idling() {
     let allocated = limit.allocated() + 1_000_000 * 42;
     assert!(allocated <= 128 << 20, "{allocated}");
     limit.clock.advance(Duration::from_secs(60));
-    limit.sweep_all();
+    limit.sweep_at(nanos(limit.clock.monotonic()));
     assert_eq!(limit.buckets.len(), 0);
     assert!(limit.allocated() < 64 << 10, "{}", limit.allocated());
 }

@@ -1,0 +1,115 @@
+//! The service apart from its process: tests drive this very app.
+
+#[path = "../server/collection.rs"]
+mod collection;
+mod envelope;
+#[path = "../server/money.rs"]
+mod money;
+#[path = "../server/timestamp.rs"]
+mod timestamp;
+mod wallets;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use keygate::envelope::ShortRequestIds;
+use keygate::manage::{self, BasicAuth};
+use keygate::{
+    AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder, Mode,
+    PlanName, Plans, Quota, RateLimitLayer,
+};
+use tower::ServiceBuilder;
+
+use collection::Collection;
+use envelope::PayKoreEnvelope;
+
+pub(crate) const STARTER: &str = "starter";
+pub(crate) const GROWTH: &str = "growth";
+/// What Scale admits is agreed with the partner and stands on the key.
+pub(crate) const SCALE: &str = "scale";
+
+/// The tier of a key that has none.
+const STARTER_QUOTA: Quota = Quota::per_minute(300);
+const GROWTH_QUOTA: Quota = Quota::per_minute(1_000);
+
+/// Whom a key belongs to that was issued without an account.
+const PLATFORM: &str = "acct_platform";
+
+/// What a deployment serves: one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Environment {
+    Live,
+    Sandbox,
+}
+
+impl Environment {
+    /// The keys that work against it.
+    pub(crate) fn mode(self) -> Mode {
+        match self {
+            Self::Live => Mode::Live,
+            Self::Sandbox => Mode::Test,
+        }
+    }
+}
+
+/// Secret and publishable keys of 64 hex characters, and the three tiers.
+///
+/// # Errors
+///
+/// None with the constants of this file.
+pub(crate) fn keyring(store: impl KeyStore) -> Result<KeyringBuilder, Box<dyn Error>> {
+    let secret = KeyFormat::lower_hex("sk", 64)?;
+    let publishable = KeyFormat::lower_hex("pk", 64)?.publishable();
+    let plans = Plans::new()
+        .with(PlanName::from_static(STARTER), STARTER_QUOTA)
+        .with(PlanName::from_static(GROWTH), GROWTH_QUOTA)
+        // Until the key has its own.
+        .with(PlanName::from_static(SCALE), GROWTH_QUOTA);
+    Ok(Keyring::builder(store, secret)
+        .accept(publishable)
+        .plans(plans)
+        .positive_ttl(Duration::from_secs(5 * 60))
+        .default_account(AccountId::parse(PLATFORM)?))
+}
+
+/// Everything that the service answers.
+pub(crate) fn app(keys: &Keyring, environment: Environment, operator_password: &str) -> Router {
+    let operator =
+        BasicAuth::new("operator", operator_password).with_clock(Arc::clone(keys.clock()));
+    Router::new()
+        .nest("/v1", api(keys, environment))
+        .nest("/dashboard/api", manage::router(keys.clone(), operator))
+        .fallback(keygate::not_found)
+        .layer(
+            EnvelopeLayer::new(PayKoreEnvelope)
+                .request_ids(ShortRequestIds)
+                .with_clock(Arc::clone(keys.clock())),
+        )
+}
+
+fn api(keys: &Keyring, environment: Environment) -> Router {
+    let auth = AuthLayer::new(keys.clone()).header("x-api-key").mode(environment.mode());
+    let limit = RateLimitLayer::per_key(STARTER_QUOTA)
+        .with_clock(Arc::clone(keys.clock()))
+        .plans(keys.plans().clone());
+    let paykore = PayKore { clock: Arc::clone(keys.clock()), wallets: Collection::default() };
+    Router::new()
+        .route("/wallets", get(wallets::list).post(wallets::create))
+        .route("/wallets/{id}", get(wallets::retrieve))
+        // Unknown paths below the prefix need a key too.
+        .fallback(keygate::not_found)
+        .with_state(Arc::new(paykore))
+        .layer(ServiceBuilder::new().layer(auth).layer(limit))
+}
+
+/// What handlers share.
+type Shared = axum::extract::State<Arc<PayKore>>;
+
+/// Every object of every partner.
+struct PayKore {
+    clock: Arc<dyn Clock>,
+    wallets: Collection<wallets::Wallet>,
+}

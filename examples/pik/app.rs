@@ -1,0 +1,100 @@
+//! The service apart from its process: tests drive this very app.
+
+mod accounts;
+#[path = "../server/collection.rs"]
+mod collection;
+mod envelope;
+mod links;
+#[path = "../server/money.rs"]
+mod money;
+mod scopes;
+#[path = "../server/timestamp.rs"]
+mod timestamp;
+mod wallet;
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use keygate::client_ip::TrustedProxies;
+use keygate::manage::{self, BasicAuth};
+use keygate::{
+    AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder,
+    ModeWords, OnBehalfOfLayer, Quota, RateLimitLayer,
+};
+use tower::ServiceBuilder;
+
+use accounts::Accounts;
+use collection::Collection;
+use envelope::PikEnvelope;
+pub(crate) use scopes::*;
+
+/// How often a key may call unless it has a quota of its own.
+const QUOTA: Quota = Quota::per_minute(600);
+
+/// `pik_production_` or `pik_sandbox_`, 32 base62 characters and 6 of a checksum.
+///
+/// # Errors
+///
+/// None with the constants of this file.
+pub(crate) fn keyring(store: impl KeyStore) -> Result<KeyringBuilder, Box<dyn Error>> {
+    let words = ModeWords::new("production", "sandbox")?;
+    let format = KeyFormat::base62("pik", 32)?.words(words).checksum();
+    let platform = AccountId::parse(accounts::PLATFORM)?;
+    Ok(Keyring::builder(store, format).scopes(SCOPES).default_account(platform))
+}
+
+/// Everything that the service answers. `proxies` may say that a request came over HTTPS.
+///
+/// # Errors
+///
+/// None with the constants of this folder.
+pub(crate) fn app(
+    keys: &Keyring,
+    proxies: TrustedProxies,
+    operator_password: &str,
+) -> Result<Router, Box<dyn Error>> {
+    let operator = BasicAuth::new("operator", operator_password)
+        .with_clock(Arc::clone(keys.clock()))
+        .trusted_proxies(proxies.clone());
+    let accounts = Accounts::connected_to_the_platform()?;
+    Ok(Router::new()
+        .nest("/v1", api(keys, proxies, accounts))
+        // The HTTPS rule is the API's: the dashboard opens on loopback.
+        .nest("/dashboard/api", manage::router(keys.clone(), operator))
+        .fallback(keygate::not_found)
+        .layer(EnvelopeLayer::new(PikEnvelope).with_clock(Arc::clone(keys.clock()))))
+}
+
+fn api(keys: &Keyring, proxies: TrustedProxies, accounts: Accounts) -> Router {
+    let pik = Pik {
+        clock: Arc::clone(keys.clock()),
+        links: Collection::default(),
+        accounts: accounts.clone(),
+    };
+    Router::new()
+        .route("/payment-links", get(links::list).post(links::create))
+        .route("/payment-links/{id}", get(links::retrieve))
+        .route("/wallet", get(wallet::retrieve))
+        // Unknown paths below the prefix need a key too.
+        .fallback(keygate::not_found)
+        .with_state(Arc::new(pik))
+        .layer(
+            ServiceBuilder::new()
+                .layer(AuthLayer::new(keys.clone()).require_https(proxies))
+                .layer(RateLimitLayer::per_key(QUOTA).with_clock(Arc::clone(keys.clock())))
+                // Inside the limit: a key pays for the accounts that it asks for.
+                .layer(OnBehalfOfLayer::new(accounts)),
+        )
+}
+
+/// What handlers share.
+type Shared = axum::extract::State<Arc<Pik>>;
+
+/// Every object of every account.
+struct Pik {
+    clock: Arc<dyn Clock>,
+    links: Collection<links::PaymentLink>,
+    accounts: Accounts,
+}
