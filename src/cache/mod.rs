@@ -38,4 +38,3 @@ mod tests;
 
 pub(crate) use epoch::Slots;
 pub(crate) use loading::{Answer, CacheKey, Got, Limits, LoadError, LoadFailed, LoadingCache};
-pub(crate) use proof::Session;
