@@ -23,7 +23,7 @@ struct Accounts {
     started: Arc<Notify>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(Clone, Copy, Default)]
 enum Fault {
     #[default]
     None,
@@ -214,18 +214,17 @@ async fn answers_are_believed_for_ten_seconds_and_refusals_for_five() {
 
 #[tokio::test(start_paused = true)]
 async fn a_directory_that_fails_panics_or_hangs_is_503_and_nothing_is_kept() {
+    // Nobody joins a look-up that failed, or that is past its deadline.
     for fault in [Fault::Fails, Fault::Panics, Fault::Hangs] {
         let accounts = Accounts { fault, ..Accounts::default() };
         let stack = Stack::new(&accounts).await;
-        for asked in 1..=2 {
+        for _ in 0..2 {
             let answer = stack.send(&[b"acct_bakery"]).await;
             assert_eq!((answer.status.as_u16(), &*answer.code()), (503, "unavailable"));
             assert_eq!(answer.header("retry-after"), "1");
             assert!(!answer.body.contains("database"));
-            // A look-up that hangs is joined by the next caller.
-            let expected = if fault == Fault::Hangs { 1 } else { asked };
-            assert_eq!(accounts.asked.load(Ordering::SeqCst), expected, "not cached");
         }
+        assert_eq!(accounts.asked.load(Ordering::SeqCst), 2);
     }
 }
 
