@@ -8,5 +8,6 @@
     reason = "tests"
 )]
 
+mod attacks;
 mod keyring;
 mod store;
