@@ -1,4 +1,93 @@
-//! API keys for tower and axum.
+//! API keys for tower and axum: issued once, stored as hashes, verified in nanoseconds, scoped,
+//! split into live and test, limited, rotated without downtime, revoked at once, and refused in
+//! one JSON envelope.
+//!
+//! ```
+//! use axum::{Json, Router, body::Body, http::Request, routing::get};
+//! use keygate::{
+//!     AuthLayer, EnvelopeLayer, KeyFormat, Keyring, MemoryStore, Mode, NewKey, Quota,
+//!     RateLimitLayer, Scoped, scopes,
+//! };
+//! use tower::{ServiceBuilder, ServiceExt};
+//!
+//! scopes! {
+//!     /// Everything a key of this service can be issued with.
+//!     pub catalogue SCOPES;
+//!     /// List and retrieve payment links.
+//!     pub LinksRead = "links:read";
+//! }
+//!
+//! async fn list_links(caller: Scoped<LinksRead>) -> Json<Vec<String>> {
+//!     Json(vec![format!("a link of {}", caller.account())])
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?)
+//!     .scopes(SCOPES)
+//!     .build()?;
+//! let api = Router::new()
+//!     .route("/payment_links", get(list_links))
+//!     .fallback(keygate::not_found)
+//!     .layer(
+//!         ServiceBuilder::new()
+//!             .layer(AuthLayer::new(keys.clone()))
+//!             .layer(RateLimitLayer::per_key(Quota::per_minute(300))),
+//!     );
+//! let app = Router::new().nest("/api/v1", api).layer(EnvelopeLayer::standard());
+//!
+//! let issued = keys.issue(NewKey::named("plugin").mode(Mode::Test).scope(LinksRead)).await?;
+//! let call = |key: &str| {
+//!     let request = Request::get("/api/v1/payment_links").header("authorization", format!("Bearer {key}"));
+//!     app.clone().oneshot(request.body(Body::empty()).unwrap())
+//! };
+//! let response = call(issued.key().expose()).await?;
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(response.headers()["x-ratelimit-remaining"], "299");
+//!
+//! keys.revoke(issued.id()).await?;
+//! assert_eq!(call(issued.key().expose()).await?.status(), 401);
+//! # Ok(()) }
+//! ```
+//!
+//! # The layers and their order
+//!
+//! | from outside in | gives | needs outside |
+//! | --- | --- | --- |
+//! | your own (CORS, tracing, body limits, compression) | | |
+//! | [`EnvelopeLayer`] | a request id, a log line, one form for every error, panics as 500 | |
+//! | [`AuthLayer`] | the [`Principal`], or 401, 400, 403 (plain HTTP), 503 | |
+//! | [`RateLimitLayer`] | headers on every response, or 429 | `AuthLayer`, unless it counts addresses |
+//! | [`OnBehalfOfLayer`] | the `Principal` narrowed to a connected account, or 403 | `AuthLayer` |
+//! | [`Scoped`] in a handler, or [`RequireScope`] | the `Principal` as an argument, or 403 | `AuthLayer` |
+//!
+//! Three rules keep a router closed:
+//!
+//! 1. Give every router that has the layers its own `.fallback(keygate::not_found)`. Without one,
+//!    axum answers unknown paths below a *nested* router outside its layers, and the fallback of a
+//!    *merged* router takes over everyone's 404.
+//! 2. Mount layers that change the body type outside these. The compiler says so where it matters.
+//! 3. An extractor that finds no layer answers 500 `misconfigured` and logs what is missing. A
+//!    mistake in the order never opens a route.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `axum` | yes | the extractors, [`Json`], [`not_found`], `ConnectInfo` as the peer's address |
+//! | `tracing` | yes | a span and a line for each request, and lines for faults |
+//! | `dashboard` | | [`manage`]: the management API |
+//! | `test-util` | | [`test_util`] and the suite for stores, `store_conformance!` |
+//! | `full` | | all but `test-util` |
+//!
+//! Without any it is a crate for plain tower services. A feature adds names and never changes what
+//! the others do.
+//!
+//! # Where to go on
+//!
+//! [`keyring`] issues, verifies and revokes · [`scope`] declares what keys may do · [`auth`] reads
+//! credentials · [`rate_limit`] says what is admitted · [`envelope`] and [`error`] say what is sent
+//! · [`store`] keeps keys where you want them.
+
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -45,3 +134,8 @@ pub use scope::{
     AllOf, AnyOf, Catalogue, InvalidScope, Requirement, Scope, ScopeDefinition, ScopeName, ScopeSet,
 };
 pub use store::{KeyRecord, KeyStatus, KeyStore, MemoryStore};
+
+/// The README's code compiles and runs as it stands there.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,7 +1,7 @@
 //! Crypto Checkout: payment links, sessions, webhooks, events and customers behind scoped keys.
 //!
 //! ```sh
-//! cargo run --release --features dashboard --example crypto_checkout
+//! cargo run --release --example crypto_checkout
 //! ```
 //!
 //! `PORT` (3000, 0 for any free one), `DASHBOARD_PASSWORD` and `RUST_LOG` are read.

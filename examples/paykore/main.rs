@@ -1,7 +1,7 @@
 //! PayKore: wallets behind secret keys, one environment each deployment, limits by tier.
 //!
 //! ```sh
-//! cargo run --release --features dashboard --example paykore
+//! cargo run --release --example paykore
 //! ```
 //!
 //! `PORT` (3000, 0 for any free one), `DASHBOARD_PASSWORD`, `RUST_LOG` and `PAYKORE_ENV` (`live` or

@@ -1,7 +1,7 @@
 //! PIK: a platform with connected accounts, on whose behalf its keys may act.
 //!
 //! ```sh
-//! cargo run --release --features dashboard --example pik
+//! cargo run --release --example pik
 //! ```
 //!
 //! `PORT` (3000, 0 for any free one), `DASHBOARD_PASSWORD`, `RUST_LOG` and `TRUSTED_PROXIES` are

@@ -5,8 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::epoch::Note;
 use super::proof::Moment;
 
-/// About a second, in the ticks below.
-const EVERY: u32 = 4;
+/// Between two attempts to look up again: about a second, in the ticks below.
+const REFRESH_EVERY: u32 = 4;
+
+/// Between two words to the bounded cache that an entry is in use: about a minute. Each costs as
+/// much as not having been in front, so 100,000 keys must not ask for many a second.
+const TOUCH_EVERY: u32 = 240;
 
 /// What the store said of a key, and when it was asked.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ pub(super) enum Kind {
     Negative,
 }
 
-/// Lets one caller through about once a second.
+/// Lets one caller through every so often.
 ///
 /// It holds the tick at which the next one goes: 256 ms each, so that four bytes last 34 years.
 #[derive(Debug)]
@@ -34,35 +38,28 @@ struct Paced(AtomicU32);
 
 impl<K, V> Entry<K, V> {
     pub(super) fn new((key, value): (K, V), kind: Kind, note: Note, asked: Moment) -> Self {
-        let touched = Paced(AtomicU32::new(tick(asked.millis()).wrapping_add(EVERY)));
+        let touched = Paced(AtomicU32::new(tick(asked.millis()).saturating_add(TOUCH_EVERY)));
         Self { key, value, note, asked, kind, refreshed: Paced(AtomicU32::new(0)), touched }
     }
 
     /// Whether this caller should have the entry asked for again.
     pub(super) fn claim_refresh(&self, now: u64) -> bool {
-        self.refreshed.claim(now)
+        self.refreshed.claim(now, REFRESH_EVERY)
     }
 
     /// Whether this caller should tell the bounded cache that the entry is in use.
     pub(super) fn claim_touch(&self, now: u64) -> bool {
-        self.touched.claim(now)
+        self.touched.claim(now, TOUCH_EVERY)
     }
 }
 
 impl Paced {
-    fn claim(&self, now: u64) -> bool {
+    fn claim(&self, now: u64, every: u32) -> bool {
         let now = tick(now);
+        let next = now.saturating_add(every);
         let due = self.0.load(Ordering::Relaxed);
         now >= due
-            && self
-                .0
-                .compare_exchange(
-                    due,
-                    now.saturating_add(EVERY),
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
+            && self.0.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 

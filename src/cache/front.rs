@@ -14,6 +14,7 @@ const WAYS: usize = 4;
 const MOST_SLOTS: usize = 1 << 18;
 
 type Slot<K, V> = ArcSwapOption<Entry<K, V>>;
+type Borrowed<K, V> = Guard<Option<Arc<Entry<K, V>>>>;
 
 /// A set-associative array of entries: what does not fit displaces what was there.
 ///
@@ -43,7 +44,7 @@ impl<K: Eq, V> Front<K, V> {
         Self { sets: (0..slots / WAYS).map(|_| Set::new()).collect(), turn: AtomicUsize::new(0) }
     }
 
-    pub(super) fn find(&self, key: &K, bits: u64) -> Option<Guard<Option<Arc<Entry<K, V>>>>> {
+    pub(super) fn find(&self, key: &K, bits: u64) -> Option<Borrowed<K, V>> {
         let ways = self.set(bits)?.0.iter();
         ways.filter(|way| way.tag.load(Ordering::Relaxed) == bits)
             .map(|way| way.entry.load())

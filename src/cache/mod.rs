@@ -25,17 +25,16 @@
 //! 5. *Where* an entry lies is a matter of speed only: an array of hot ones ([`front`]) before two
 //!    bounded LRU caches, positive and negative, so that made-up keys displace only one another.
 
-mod cache;
 mod entry;
 mod epoch;
 mod flight;
 mod front;
 mod gate;
+mod loading;
 mod lookup;
 mod proof;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cache::{Answer, CacheKey, Got, Limits, LoadError, LoadFailed, LoadingCache};
 pub(crate) use epoch::Slots;
-pub(crate) use proof::{Proofs, Session};
+pub(crate) use loading::{Answer, CacheKey, Got, Limits, LoadError, LoadFailed, LoadingCache};

@@ -220,7 +220,7 @@ fn successor(
 ) -> Result<KeyRecord, KeyringError> {
     let mut new = old.clone();
     new.id = KeyId::generate().map_err(|_| KeyringError::NoRandomness)?;
-    new.hint = key.hint().to_owned();
+    key.hint().clone_into(&mut new.hint);
     new.hash = hash;
     new.created_at = at;
     new.replaces = Some(old.id.clone());

@@ -35,7 +35,7 @@ struct Token {
 }
 
 enum End {
-    /// The keyring is gone or shut down.
+    /// The keyring is gone or shut down, or the store has no feed.
     Stopped,
     /// The feed broke.
     Broken,
@@ -54,28 +54,36 @@ impl FeedDriver {
 
     pub(super) async fn run(mut self) {
         let mut failures = 0_u32;
-        loop {
-            let subscription = tokio::select! {
-                biased;
-                _ = self.stop.changed() => return,
-                subscription = self.store.subscribe() => subscription,
-            };
-            match subscription {
-                Ok(None) => return,
-                Ok(Some(feed)) => {
-                    failures = 0;
-                    if let End::Stopped = self.listen(feed).await {
-                        return;
-                    }
-                    telemetry::feed_lost();
-                }
-                Err(error) => telemetry::feed_failed(&error),
-            }
+        while let End::Broken = self.session(&mut failures).await {
             failures = failures.saturating_add(1);
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => return,
                 () = time::sleep(pause(failures)) => {}
+            }
+        }
+    }
+
+    /// Subscribes and listens until the feed breaks or nobody wants to hear of it any more.
+    async fn session(&mut self, failures: &mut u32) -> End {
+        let subscription = tokio::select! {
+            biased;
+            _ = self.stop.changed() => return End::Stopped,
+            subscription = self.store.subscribe() => subscription,
+        };
+        match subscription {
+            Ok(None) => End::Stopped,
+            Ok(Some(feed)) => {
+                *failures = 0;
+                let end = self.listen(feed).await;
+                if let End::Broken = end {
+                    telemetry::feed_lost();
+                }
+                end
+            }
+            Err(error) => {
+                telemetry::feed_failed(&error);
+                End::Broken
             }
         }
     }

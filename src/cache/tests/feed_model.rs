@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::cache::Session;
+use crate::cache::proof::Session;
 use crate::cache::proof::{Moment, Proofs};
 
 const STALENESS: u64 = 3;
@@ -169,18 +169,16 @@ impl World {
 fn counterexample(flaw: Flaw) -> Option<Vec<Event>> {
     let mut histories = vec![Vec::new()];
     for _ in 0..LONGEST {
-        let mut longer = Vec::new();
-        for history in &histories {
-            for event in EVENTS {
-                let next = [history.as_slice(), &[event]].concat();
-                match World::after(&next, flaw) {
-                    Some(world) if world.serves_too_long() => return Some(next),
-                    Some(_) => longer.push(next),
-                    None => {}
-                }
-            }
+        let longer = histories.iter().flat_map(|history: &Vec<Event>| {
+            EVENTS.into_iter().map(|event| [history.as_slice(), &[event]].concat())
+        });
+        let reached = longer.filter_map(|next| Some((World::after(&next, flaw)?, next)));
+        let (broken, fine): (Vec<_>, Vec<_>) =
+            reached.partition(|(world, _)| world.serves_too_long());
+        if let Some((_, history)) = broken.into_iter().next() {
+            return Some(history);
         }
-        histories = longer;
+        histories = fine.into_iter().map(|(_, history)| history).collect();
     }
     assert!(histories.len() > 10_000, "there is something to explore");
     None

@@ -55,20 +55,10 @@ async fn what_is_loaded_while_it_changes_is_not_believed_by_later_callers() {
 }
 
 #[tokio::test]
-async fn a_bump_of_everything_leaves_nothing() {
-    let bed = Bed::new();
-    for key in 0..100 {
-        bed.ask(key).await.unwrap();
-    }
-    bed.cache.bump_all();
-    assert!((0..100).all(|key| bed.get(key) == Got::Miss));
-}
-
-#[tokio::test]
 async fn without_a_feed_answers_are_good_for_the_allowed_staleness() {
     let bed = Bed::new();
     bed.ask(7).await.unwrap();
-    bed.clock.advance(SECOND * 10 - Duration::from_millis(1));
+    bed.clock.advance(Duration::from_millis(9_999));
     assert_eq!(bed.get(7), Got::Fresh(1));
     bed.clock.advance(Duration::from_millis(1));
     assert_eq!(bed.get(7), Got::Miss);
@@ -93,7 +83,7 @@ async fn v9_a_negative_answer_ends_after_five_seconds_whatever_is_set() {
     let bed = Bed::with(&Limits { negative_ttl: SECOND * 60, ..Limits::default() });
     bed.change(7, 0);
     bed.ask(7).await.unwrap();
-    bed.clock.advance(SECOND * 5 - Duration::from_millis(1));
+    bed.clock.advance(Duration::from_millis(4_999));
     assert_eq!(bed.get(7), Got::Fresh(0));
     bed.clock.advance(Duration::from_millis(1));
     assert_eq!(bed.get(7), Got::Miss);
