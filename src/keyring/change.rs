@@ -121,15 +121,20 @@ impl Keyring {
     /// [`KeyringError::AlreadyRotated`]; else as [`Self::issue`].
     pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<IssuedKey, KeyringError> {
         let (keyring, id) = (self.clone(), id.clone());
-        let verb = async move {
-            for _ in 0..ROTATIONS {
-                if let Some(issued) = keyring.rotate_once(&id, overlap).await? {
-                    return Ok(issued);
-                }
+        self.carry_out(async move { keyring.rotate_until_done(&id, overlap).await }).await
+    }
+
+    async fn rotate_until_done(
+        &self,
+        id: &KeyId,
+        overlap: Duration,
+    ) -> Result<IssuedKey, KeyringError> {
+        for _ in 0..ROTATIONS {
+            if let Some(issued) = self.rotate_once(id, overlap).await? {
+                return Ok(issued);
             }
-            Err(StoreError::transient("the key was changed again and again meanwhile").into())
-        };
-        self.carry_out(verb).await
+        }
+        Err(StoreError::transient("the key was changed again and again meanwhile").into())
     }
 
     /// `None`: the key was changed between being read and being rotated.
