@@ -111,6 +111,7 @@ pub mod store;
 mod telemetry;
 #[cfg(any(test, feature = "test-util"))]
 pub mod test_util;
+mod unwind;
 
 pub use auth::{AuthLayer, RequireScope};
 pub use client_ip::{Peer, TrustedProxies};

@@ -1,13 +1,10 @@
 //! One look-up: its permit, its patience and what becomes of its answer.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use pin_project_lite::pin_project;
 use tokio::time::{sleep, timeout};
 
 use super::entry::{Entry, Kind};
@@ -15,18 +12,10 @@ use super::flight::Crew;
 use super::gate::{Gate, Pass};
 use super::proof::Moment;
 use super::{Answer, CacheKey, LoadError, LoadFailed, LoadingCache};
+use crate::unwind::{Panicked, caught};
 
 /// Deadlines after which a look-up that still hangs is dropped, and with it its connection.
 const PATIENCE: u32 = 8;
-
-pin_project! {
-    /// Turns a panic of the store into an error of this look-up. What it said is not passed on: it
-    /// may quote what was looked up.
-    struct Caught<F> {
-        #[pin]
-        future: F,
-    }
-}
 
 impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
     /// Runs in a task of its own: a caller who hangs up ends nothing.
@@ -67,7 +56,7 @@ async fn attend<V>(
     pass: Pass,
     work: impl Future<Output = Result<V, LoadFailed>>,
 ) -> Result<V, LoadError> {
-    let work = Caught { future: work };
+    let work = survived(work);
     match pass {
         Pass::Queue => {
             let permit = gate.permit().await?;
@@ -105,14 +94,10 @@ async fn attend_with_permit<V>(
     }
 }
 
-impl<V, F: Future<Output = Result<V, LoadFailed>>> Future for Caught<F> {
-    type Output = Result<V, LoadError>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self.project().future;
-        match catch_unwind(AssertUnwindSafe(|| future.poll(context))) {
-            Ok(poll) => poll.map(|outcome| outcome.map_err(|LoadFailed| LoadError::Failed)),
-            Err(_) => Poll::Ready(Err(LoadError::Panicked)),
-        }
+/// Turns a panic of the store into an error of this look-up.
+async fn survived<V>(work: impl Future<Output = Result<V, LoadFailed>>) -> Result<V, LoadError> {
+    match caught(work).await {
+        Ok(outcome) => outcome.map_err(|LoadFailed| LoadError::Failed),
+        Err(Panicked) => Err(LoadError::Panicked),
     }
 }

@@ -38,3 +38,4 @@ mod tests;
 
 pub(crate) use epoch::Slots;
 pub(crate) use loading::{Answer, CacheKey, Got, Limits, LoadError, LoadFailed, LoadingCache};
+pub(crate) use proof::Session;

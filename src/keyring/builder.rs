@@ -10,6 +10,9 @@ use crate::scope::Catalogue;
 use crate::store::{ErasedStore, KeyStore};
 use crate::{AccountId, Clock, KeyFormat, Mode, Pepper, SystemClock};
 
+/// Who waits longer has gone; and multiples of it must stay on the clock.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(3600);
+
 /// Builds a [`Keyring`]; begun with [`Keyring::builder`].
 #[must_use]
 pub struct KeyringBuilder {
@@ -111,11 +114,12 @@ impl KeyringBuilder {
         self
     }
 
-    /// How long a request waits for the store before it gets 503. 250 ms unless set.
+    /// How long a request waits for the store before it gets 503. 250 ms unless set, an hour at
+    /// the most.
     ///
     /// The look-up itself runs on for up to eight times as long, and its answer is cached.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.timing.deadline = deadline;
+        self.timing.deadline = deadline.min(LONGEST_DEADLINE);
         self
     }
 
@@ -169,11 +173,14 @@ impl KeyringBuilder {
     }
 
     fn check_settings(&self) -> Result<(), InvalidKeyring> {
+        // Shorter ones would count as zero.
+        let none = |time: Duration| time < Duration::from_millis(1);
         let settings = [
-            ("deadline", self.timing.deadline.is_zero()),
-            ("max_staleness", self.timing.max_staleness.is_zero()),
-            ("positive_ttl", self.timing.positive_ttl.is_zero()),
-            ("negative_ttl", self.timing.negative_ttl.is_zero()),
+            ("deadline", none(self.timing.deadline)),
+            ("max_staleness", none(self.timing.max_staleness)),
+            ("positive_ttl", none(self.timing.positive_ttl)),
+            ("negative_ttl", none(self.timing.negative_ttl)),
+            ("longest_lifetime", self.policy.longest_lifetime.is_some_and(none)),
             ("capacity", self.capacity == 0),
             ("max_lookups", self.max_lookups == 0),
         ];

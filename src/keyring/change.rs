@@ -6,13 +6,16 @@ use tokio::time::{self, MissedTickBehavior};
 
 use super::policy::{END_OF_CALENDAR, on_calendar, to_micros};
 use super::{Inner, IssuedKey, KeyUpdate, Keyring, KeyringError, NewKey};
-use crate::store::{ErasedStore, KeyRecord, Outcome, Rotation, StoreError};
+use crate::store::{KeyRecord, Outcome, Rotation, StoreError};
 use crate::{ApiKey, KeyHash, KeyId, KeyKind, Mode};
+
+/// How often a rotation begins again because the key was changed under its hands.
+const ROTATIONS: usize = 8;
 
 /// The verbs that change keys.
 ///
-/// Each runs in a task of its own, so that a caller who stops waiting leaves nothing half done,
-/// and makes the cache forget the key on every way out.
+/// Each runs in a task of its own, so that a caller who stops waiting leaves nothing half done: what
+/// was polled once is carried out. It makes the cache forget the key on every way out.
 impl Keyring {
     /// Issues a key.
     ///
@@ -21,12 +24,15 @@ impl Keyring {
     /// [`KeyringError::Invalid`] names what is against the policy: an unknown scope or plan, a
     /// mode or kind without a format, a name that is empty or too long, an expiry in the past or
     /// too far away. [`KeyringError::Store`] or [`KeyringError::OutcomeUnknown`] if the store fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that was polled and is dropped may leave a key in the list whose text nobody has.
     pub async fn issue(&self, new: NewKey) -> Result<IssuedKey, KeyringError> {
         let key = self.generate(new.kind, new.mode)?;
         let hash = self.stored_hash(key.expose().as_bytes());
         let record = self.policy().draft(new, (&key, hash), self.clock().wall())?;
-        let stored = record.clone();
-        self.change([hash, hash], move |store| async move { store.insert(stored).await }).await?;
+        self.insert(record.clone()).await?;
         Ok(IssuedKey { key, record })
     }
 
@@ -48,11 +54,13 @@ impl Keyring {
         if hint.is_empty() || hint.len() > 64 || !hint.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(KeyringError::invalid("hint", "must be 1 to 64 visible ASCII characters"));
         }
+        if self.parse(hint.as_bytes()).is_some() {
+            return Err(KeyringError::invalid("hint", "must not be the key's whole text"));
+        }
         let hash = self.stored_from_plain(&hash);
         let now = self.clock().wall();
         let record = self.policy().draft_with_hint(new, hint.to_owned(), hash, now)?;
-        let stored = record.clone();
-        self.change([hash, hash], move |store| async move { store.insert(stored).await }).await?;
+        self.insert(record.clone()).await?;
         Ok(record)
     }
 
@@ -62,16 +70,18 @@ impl Keyring {
     ///
     /// [`KeyringError::UnknownKey`]; [`KeyringError::Revoked`]; else as [`Self::issue`].
     pub async fn update(&self, id: &KeyId, update: KeyUpdate) -> Result<KeyRecord, KeyringError> {
-        let record = self.find(id).await?.ok_or(KeyringError::UnknownKey)?;
-        let now = self.clock().wall();
-        let update = self.policy().check_update(update.0, record.created_at, now)?;
-        let id = id.clone();
-        let change =
-            move |store: Arc<dyn ErasedStore>| async move { store.update(&id, update).await };
-        match self.change([record.hash, record.hash], change).await? {
-            Outcome::Done(record) => Ok(*record),
-            outcome => Err(refused(&outcome)),
-        }
+        let (keyring, id) = (self.clone(), id.clone());
+        let verb = async move {
+            let record = keyring.known(&id).await?;
+            let update =
+                keyring.policy().check_update(update.0, &record, keyring.clock().wall())?;
+            let change = keyring.store().update(&id, update);
+            match keyring.commit([record.hash, record.hash], change).await? {
+                Outcome::Done(record) => Ok(*record),
+                outcome => Err(refused(&outcome)),
+            }
+        };
+        self.carry_out(verb).await
     }
 
     /// Revokes a key: the next request with it is refused, and it can never be reinstated.
@@ -110,7 +120,30 @@ impl Keyring {
     /// [`KeyringError::UnknownKey`]; [`KeyringError::Revoked`], [`KeyringError::Expired`] and
     /// [`KeyringError::AlreadyRotated`]; else as [`Self::issue`].
     pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<IssuedKey, KeyringError> {
-        let old = self.find(id).await?.ok_or(KeyringError::UnknownKey)?;
+        let (keyring, id) = (self.clone(), id.clone());
+        self.carry_out(async move { keyring.rotate_until_done(&id, overlap).await }).await
+    }
+
+    async fn rotate_until_done(
+        &self,
+        id: &KeyId,
+        overlap: Duration,
+    ) -> Result<IssuedKey, KeyringError> {
+        for _ in 0..ROTATIONS {
+            if let Some(issued) = self.rotate_once(id, overlap).await? {
+                return Ok(issued);
+            }
+        }
+        Err(StoreError::transient("the key was changed again and again meanwhile").into())
+    }
+
+    /// `None`: the key was changed between being read and being rotated.
+    async fn rotate_once(
+        &self,
+        id: &KeyId,
+        overlap: Duration,
+    ) -> Result<Option<IssuedKey>, KeyringError> {
+        let old = self.known(id).await?;
         let key = self.generate(old.kind, old.mode)?;
         let hash = self.stored_hash(key.expose().as_bytes());
         let at = to_micros(self.clock().wall());
@@ -118,12 +151,11 @@ impl Keyring {
         let predecessor_until = on_calendar("overlap_seconds", end)?;
         let successor = successor(&old, &key, hash, at)?;
         let record = successor.clone();
-        let id = id.clone();
         let rotation = Rotation { successor, at, predecessor_until };
-        let change =
-            move |store: Arc<dyn ErasedStore>| async move { store.rotate(&id, rotation).await };
-        match self.change([old.hash, hash], change).await? {
-            Outcome::Done(_) => Ok(IssuedKey { key, record }),
+        let change = self.store().rotate(id, rotation);
+        match self.commit([old.hash, hash], change).await? {
+            Outcome::Done(_) => Ok(Some(IssuedKey { key, record })),
+            Outcome::Changed => Ok(None),
             outcome => Err(refused(&outcome)),
         }
     }
@@ -133,15 +165,30 @@ impl Keyring {
         id: &KeyId,
         reason: Option<String>,
     ) -> Result<KeyRecord, KeyringError> {
-        let record = self.find(id).await?.ok_or(KeyringError::UnknownKey)?;
-        let at = to_micros(self.clock().wall());
-        let id = id.clone();
-        let change =
-            move |store: Arc<dyn ErasedStore>| async move { store.revoke(&id, at, reason).await };
-        match self.change([record.hash, record.hash], change).await? {
-            Outcome::Done(record) | Outcome::Revoked(record) => Ok(*record),
-            outcome => Err(refused(&outcome)),
-        }
+        let (keyring, id) = (self.clone(), id.clone());
+        let verb = async move {
+            let record = keyring.known(&id).await?;
+            let at = to_micros(keyring.clock().wall());
+            let change = keyring.store().revoke(&id, at, reason);
+            match keyring.commit([record.hash, record.hash], change).await? {
+                Outcome::Done(record) | Outcome::Revoked(record) => Ok(*record),
+                outcome => Err(refused(&outcome)),
+            }
+        };
+        self.carry_out(verb).await
+    }
+
+    async fn insert(&self, record: KeyRecord) -> Result<(), KeyringError> {
+        let keyring = self.clone();
+        let verb = async move {
+            let hash = record.hash;
+            keyring.commit([hash, hash], keyring.store().insert(record)).await
+        };
+        self.carry_out(verb).await
+    }
+
+    async fn known(&self, id: &KeyId) -> Result<KeyRecord, KeyringError> {
+        self.read(self.store().find_by_id(id)).await?.ok_or(KeyringError::UnknownKey)
     }
 
     fn generate(&self, kind: KeyKind, mode: Mode) -> Result<ApiKey, KeyringError> {
@@ -151,19 +198,39 @@ impl Keyring {
         format.generate(mode).map_err(|_| KeyringError::NoRandomness)
     }
 
-    /// Runs a mutation in its own task. Both hashes are forgotten on every way out.
-    async fn change<T, F, A>(&self, touched: [KeyHash; 2], mutation: F) -> Result<T, KeyringError>
-    where
-        F: FnOnce(Arc<dyn ErasedStore>) -> A,
-        A: Future<Output = Result<T, StoreError>> + Send + 'static,
-        T: Send + 'static,
-    {
+    /// Runs a verb in its own task, so that it is finished even if its caller goes away.
+    async fn carry_out<T: Send + 'static>(
+        &self,
+        verb: impl Future<Output = Result<T, KeyringError>> + Send + 'static,
+    ) -> Result<T, KeyringError> {
         let runtime = Handle::try_current().map_err(|_| KeyringError::NoRuntime)?;
         self.start_feed();
-        let mutation = mutation(Arc::clone(self.store()));
-        let task = runtime.spawn(carry_out(Arc::clone(self.inner()), touched, mutation));
         // A task that panicked may have committed before.
-        task.await.unwrap_or(Err(KeyringError::OutcomeUnknown))
+        runtime.spawn(verb).await.unwrap_or(Err(KeyringError::OutcomeUnknown))
+    }
+
+    /// Waits for a mutation. Both hashes are forgotten on every way out.
+    async fn commit<T>(
+        &self,
+        touched: [KeyHash; 2],
+        mutation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, KeyringError> {
+        let (deadline, limit) = (self.inner().deadline(), self.inner().patience());
+        let forget = Forget { keyring: Arc::clone(self.inner()), touched };
+        let mut unanswered = time::interval_at(time::Instant::now() + deadline, deadline);
+        unanswered.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let limit = time::sleep(limit);
+        tokio::pin!(mutation, limit);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut mutation => return Ok(answer?),
+                () = &mut limit => return Err(KeyringError::OutcomeUnknown),
+                // It may have been committed with its answer still on the way: what was cached
+                // meanwhile must not outlive the commit by more than one deadline.
+                _ = unanswered.tick() => forget.now(),
+            }
+        }
     }
 }
 
@@ -189,29 +256,6 @@ impl Drop for Forget {
     }
 }
 
-async fn carry_out<T>(
-    keyring: Arc<Inner>,
-    touched: [KeyHash; 2],
-    mutation: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, KeyringError> {
-    let (deadline, limit) = (keyring.deadline(), keyring.patience());
-    let forget = Forget { keyring, touched };
-    let mut unanswered = time::interval_at(time::Instant::now() + deadline, deadline);
-    unanswered.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let limit = time::sleep(limit);
-    tokio::pin!(mutation, limit);
-    loop {
-        tokio::select! {
-            biased;
-            answer = &mut mutation => return Ok(answer?),
-            () = &mut limit => return Err(KeyringError::OutcomeUnknown),
-            // It may have been committed with its answer still on the way: what was cached
-            // meanwhile must not outlive the commit by more than one deadline.
-            _ = unanswered.tick() => forget.now(),
-        }
-    }
-}
-
 fn successor(
     old: &KeyRecord,
     key: &ApiKey,
@@ -233,6 +277,7 @@ fn refused(outcome: &Outcome) -> KeyringError {
         Outcome::Missing => KeyringError::UnknownKey,
         Outcome::Expired => KeyringError::Expired,
         Outcome::Rotated => KeyringError::AlreadyRotated,
+        Outcome::Changed => StoreError::permanent("it answered a question not asked").into(),
         Outcome::Done(_) | Outcome::Revoked(_) => KeyringError::Revoked,
     }
 }

@@ -57,8 +57,8 @@ pub enum InvalidKeyring {
         /// The prefix of the later one.
         prefix: String,
     },
-    /// A duration or a capacity is zero.
-    #[error("`{setting}` must be more than zero")]
+    /// A capacity is zero, or a duration less than a millisecond.
+    #[error("`{setting}` must be more than zero, and a duration at least a millisecond")]
     Zero {
         /// The setter.
         setting: &'static str,

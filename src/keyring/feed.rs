@@ -2,11 +2,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{self, MissedTickBehavior};
+use tokio::time::{self, Instant, MissedTickBehavior};
 
-use super::Inner;
+use super::{Inner, PROOFS};
 use crate::Clock;
-use crate::store::{Change, ChangeFeed, ErasedStore};
+use crate::cache::Session;
+use crate::store::{Change, ChangeFeed, ErasedStore, StoreError};
 use crate::telemetry;
 
 /// The longest pause before a lost feed is asked for again.
@@ -16,7 +17,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// Silence looks the same whether nothing happened or the line is dead. So each round a token of
 /// this node's own is sent through the store; only when it comes back is everything cached
-/// trusted for another `max_staleness`, counted from when the token was *sent*.
+/// trusted for another `max_staleness`, counted from when the token was *sent*. A feed that brings
+/// none back for as many rounds is given up, and another one asked for.
 pub(super) struct FeedDriver {
     store: Arc<dyn ErasedStore>,
     clock: Arc<dyn Clock>,
@@ -24,7 +26,9 @@ pub(super) struct FeedDriver {
     keyring: Weak<Inner>,
     /// Changes, or closes, when the keyring shuts down or is gone.
     stop: watch::Receiver<bool>,
-    every: Duration,
+    round: Duration,
+    /// How long a feed may bring no proof back.
+    patience: Duration,
 }
 
 /// A token on its way through the store.
@@ -37,25 +41,27 @@ struct Token {
 enum End {
     /// The keyring is gone or shut down, or the store has no feed.
     Stopped,
-    /// The feed broke.
-    Broken,
+    /// The feed broke, or fell silent. Whether it had ever brought a proof back.
+    Broken { was_proven: bool },
 }
 
 impl FeedDriver {
-    pub(super) fn new(keyring: &Arc<Inner>, stop: watch::Receiver<bool>, every: Duration) -> Self {
+    pub(super) fn new(keyring: &Arc<Inner>, stop: watch::Receiver<bool>, round: Duration) -> Self {
         Self {
             store: Arc::clone(&keyring.store),
             clock: Arc::clone(&keyring.clock),
             keyring: Arc::downgrade(keyring),
             stop,
-            every,
+            round,
+            patience: round * PROOFS,
         }
     }
 
     pub(super) async fn run(mut self) {
         let mut failures = 0_u32;
-        while let End::Broken = self.session(&mut failures).await {
-            failures = failures.saturating_add(1);
+        while let End::Broken { was_proven } = self.session().await {
+            // One that breaks as soon as it stands is asked for less and less often.
+            failures = if was_proven { 1 } else { failures.saturating_add(1) };
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => return,
@@ -64,41 +70,43 @@ impl FeedDriver {
         }
     }
 
-    /// Subscribes and listens until the feed breaks or nobody wants to hear of it any more.
-    async fn session(&mut self, failures: &mut u32) -> End {
+    /// Subscribes, and listens until the feed breaks or nobody wants to hear of it any more.
+    async fn session(&mut self) -> End {
         let subscription = tokio::select! {
             biased;
             _ = self.stop.changed() => return End::Stopped,
-            subscription = self.store.subscribe() => subscription,
+            subscription = time::timeout(self.patience, self.store.subscribe()) => subscription,
         };
-        match subscription {
-            Ok(None) => End::Stopped,
-            Ok(Some(feed)) => {
-                *failures = 0;
-                let end = self.listen(feed).await;
-                if let End::Broken = end {
-                    telemetry::feed_lost();
-                }
-                end
-            }
-            Err(error) => {
-                telemetry::feed_failed(&error);
-                End::Broken
-            }
-        }
+        let error = match subscription {
+            Ok(Ok(None)) => return End::Stopped,
+            Ok(Ok(Some(feed))) => return self.listen(feed).await,
+            Ok(Err(error)) => error,
+            Err(_) => StoreError::transient("it gave no feed in time"),
+        };
+        telemetry::feed_failed(&error);
+        End::Broken { was_proven: false }
     }
 
     /// One session: from the moment the feed stands until it breaks.
-    async fn listen(&mut self, mut feed: ChangeFeed) -> End {
+    async fn listen(&mut self, feed: ChangeFeed) -> End {
         let Some(keyring) = self.keyring.upgrade() else { return End::Stopped };
         let session = keyring.cache.proofs().begin_session();
         drop(keyring);
+        let end = self.listen_in(session, feed).await;
+        if let (End::Broken { .. }, Some(keyring)) = (&end, self.keyring.upgrade()) {
+            keyring.cache.proofs().end_session();
+            telemetry::feed_lost();
+        }
+        end
+    }
+
+    async fn listen_in(&mut self, session: Session, mut feed: ChangeFeed) -> End {
         // Numbers of one node must not be taken for another's.
         let mut token = Token { number: rand::random(), sent_at: Duration::ZERO };
-        let mut rounds = time::interval(self.every);
+        let mut rounds = time::interval(self.round);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        let mut sending = None;
+        let (mut sending, mut was_proven, mut heard) = (None, false, Instant::now());
         loop {
             tokio::select! {
                 biased;
@@ -109,15 +117,16 @@ impl FeedDriver {
                         Some(Change::Key(hash)) => keyring.forget(hash),
                         Some(Change::Proof(number)) if number == token.number => {
                             keyring.cache.proofs().proven(session, token.sent_at);
+                            (was_proven, heard) = (true, Instant::now());
                         }
                         Some(Change::Proof(_)) => {}
-                        None => {
-                            keyring.cache.proofs().end_session();
-                            return End::Broken;
-                        }
+                        None => return End::Broken { was_proven },
                     }
                 }
                 _ = rounds.tick() => {
+                    if heard.elapsed() >= self.patience {
+                        return End::Broken { was_proven };
+                    }
                     // A token that is still on its way is given up: only the newest counts.
                     token = Token { number: token.number.wrapping_add(1), sent_at: clock.monotonic() };
                     sending = Some(store.prove(token.number));

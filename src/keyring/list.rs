@@ -17,10 +17,9 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// [`KeyringError::Store`] if the store fails, [`KeyringError::OutcomeUnknown`] if it does
-    /// not answer in time.
+    /// [`KeyringError::Store`] if the store fails or does not answer in time.
     pub async fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, KeyringError> {
-        self.ask(self.store().find_by_id(id)).await
+        self.read(self.store().find_by_id(id)).await
     }
 
     /// The keys that the filter asks for, newest first. Revoked keys stay listed for ever.
@@ -36,7 +35,7 @@ impl Keyring {
         query.after = filter.cursor;
         // One more than asked for tells whether there is another page.
         query.limit = filter.limit + 1;
-        let mut records = self.ask(self.store().list(query)).await?;
+        let mut records = self.read(self.store().list(query)).await?;
         let more = records.len() > filter.limit;
         records.truncate(filter.limit);
         let next = records.last().filter(|_| more).map(Cursor::of);

@@ -40,7 +40,9 @@ mod policy;
 mod usage;
 mod verify;
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -52,7 +54,7 @@ use crate::cache::{CacheKey, Limits, LoadingCache};
 use crate::principal::Issuer;
 use crate::rate_limit::Plans;
 use crate::scope::Catalogue;
-use crate::store::{ErasedStore, KeyStore};
+use crate::store::{ErasedStore, KeyStore, StoreError};
 use crate::{Clock, KeyFormat, KeyHash, KeyKind, Mode};
 
 pub use builder::KeyringBuilder;
@@ -73,6 +75,9 @@ const PATIENCE: u32 = 8;
 
 /// How many times a proof is asked for within `max_staleness`.
 const PROOFS: u32 = 4;
+
+/// The longest time between two proofs, whatever `max_staleness` is.
+const LONGEST_ROUND: Duration = Duration::from_secs(3600);
 
 /// The handle on a service's keys; see [the module](self). Clones share one keyring.
 #[derive(Clone)]
@@ -97,7 +102,8 @@ pub(crate) struct Inner {
 enum Feed {
     NotStarted,
     Running(JoinHandle<()>),
-    ShutDown,
+    /// Shut down, or the store has no feed.
+    Over,
 }
 
 impl Keyring {
@@ -109,7 +115,7 @@ impl Keyring {
     /// Ends the background work and waits for it. Keys are still verified afterwards, each entry
     /// of the cache for `max_staleness` at the most.
     pub async fn shutdown(&self) {
-        let feed = std::mem::replace(&mut *self.0.feed.lock(), Feed::ShutDown);
+        let feed = std::mem::replace(&mut *self.0.feed.lock(), Feed::Over);
         self.0.stop.send_replace(true);
         if let Feed::Running(task) = feed {
             // Its only failure is a panic, and then it has ended too.
@@ -174,7 +180,7 @@ impl Keyring {
             usage: UsageBook::default(),
             issuer: Issuer::unique(),
             deadline: timing.deadline,
-            feed_round: timing.max_staleness / PROOFS,
+            feed_round: (timing.max_staleness / PROOFS).min(LONGEST_ROUND),
             feed: Mutex::new(Feed::NotStarted),
             stop: watch::Sender::new(false),
         }))
@@ -205,13 +211,14 @@ impl Keyring {
     }
 
     /// Reads for a verb of management, within its patience.
-    async fn ask<T>(
+    async fn read<T>(
         &self,
-        answer: impl Future<Output = Result<T, crate::store::StoreError>>,
+        answer: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, KeyringError> {
+        Handle::try_current().map_err(|_| KeyringError::NoRuntime)?;
         match tokio::time::timeout(self.0.patience(), answer).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(KeyringError::OutcomeUnknown),
+            Err(_) => Err(StoreError::transient("it did not answer in time").into()),
         }
     }
 
@@ -237,10 +244,29 @@ impl Inner {
 
     fn start_feed(this: &Arc<Self>) {
         let mut feed = this.feed.lock();
+        if let Some(ended) = feed.ended() {
+            *feed = ended;
+        }
         if let (Feed::NotStarted, Ok(runtime)) = (&*feed, Handle::try_current()) {
             let driver = FeedDriver::new(this, this.stop.subscribe(), this.feed_round);
             *feed = Feed::Running(runtime.spawn(driver.run()));
         }
+    }
+}
+
+impl Feed {
+    /// What the feed is if its task has ended.
+    fn ended(&mut self) -> Option<Self> {
+        let Self::Running(task) = self else { return None };
+        if !task.is_finished() {
+            return None;
+        }
+        let mut nobody = Context::from_waker(Waker::noop());
+        Some(match Pin::new(task).poll(&mut nobody) {
+            // Its runtime was shut down under it: the one of this caller takes its place.
+            Poll::Ready(Err(_)) => Self::NotStarted,
+            _ => Self::Over,
+        })
     }
 }
 

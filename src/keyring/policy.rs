@@ -46,9 +46,7 @@ impl Policy {
         self.check_scopes(&new.scopes)?;
         self.check_plan(new.plan.as_ref())?;
         let not_before = new.not_before.map(|from| on_calendar("not_before", from)).transpose()?;
-        if not_before.zip(expires_at).is_some_and(|(from, end)| from >= end) {
-            return Err(KeyringError::invalid("not_before", "must be before the expiry"));
-        }
+        check_order(not_before, expires_at)?;
         let account = new.account.unwrap_or_else(|| self.default_account.clone());
         let mut record = KeyRecord::new(
             KeyId::generate().map_err(|_| KeyringError::NoRandomness)?,
@@ -68,11 +66,11 @@ impl Policy {
         Ok(record)
     }
 
-    /// Checks a change to a key that was created at `created_at`.
+    /// Checks a change to a key.
     pub(super) fn check_update(
         &self,
         mut update: RecordUpdate,
-        created_at: SystemTime,
+        record: &KeyRecord,
         now: SystemTime,
     ) -> Result<RecordUpdate, KeyringError> {
         if let Some(name) = &update.name {
@@ -85,7 +83,9 @@ impl Policy {
             self.check_plan(plan.as_ref())?;
         }
         if let Some(end) = update.expires_at {
-            update.expires_at = Some(self.expiry(end, created_at, now)?);
+            let end = self.expiry(end, record.created_at, now)?;
+            check_order(record.not_before, end)?;
+            update.expires_at = Some(end);
         }
         Ok(update)
     }
@@ -101,8 +101,9 @@ impl Policy {
             return Err(KeyringError::invalid("expires_at", "must be in the future"));
         }
         let Some(longest) = self.longest_lifetime else { return Ok(end) };
-        // An expiry past the end of time is no expiry.
-        let Some(latest) = created_at.checked_add(longest) else { return Ok(end) };
+        // An expiry past the end of the calendar is no expiry.
+        let latest = created_at.checked_add(longest).map(to_micros);
+        let Some(latest) = latest.filter(|latest| is_on_calendar(*latest)) else { return Ok(end) };
         if end.is_some_and(|end| end > latest) {
             let problem =
                 format!("must be within {} seconds of the key's creation", longest.as_secs());
@@ -140,10 +141,14 @@ pub(super) fn on_calendar(
     field: &'static str,
     time: SystemTime,
 ) -> Result<SystemTime, KeyringError> {
-    if time >= UNIX_EPOCH + END_OF_CALENDAR {
+    if !is_on_calendar(time) {
         return Err(KeyringError::invalid(field, "must be before 9999-12-01"));
     }
     Ok(to_micros(time))
+}
+
+fn is_on_calendar(time: SystemTime) -> bool {
+    time < UNIX_EPOCH + END_OF_CALENDAR
 }
 
 /// Cuts a time to the microsecond, which is what every store keeps.
@@ -151,6 +156,13 @@ pub(super) fn to_micros(time: SystemTime) -> SystemTime {
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => time - Duration::from_nanos(u64::from(since.subsec_nanos() % 1000)),
         Err(_) => UNIX_EPOCH,
+    }
+}
+
+fn check_order(from: Option<SystemTime>, end: Option<SystemTime>) -> Result<(), KeyringError> {
+    match from.zip(end).filter(|(from, end)| from >= end) {
+        Some(_) => Err(KeyringError::invalid("not_before", "must be before the expiry")),
+        None => Ok(()),
     }
 }
 

@@ -5,11 +5,15 @@ use std::time::SystemTime;
 use super::{
     ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
 };
+use crate::unwind::caught;
 use crate::{KeyHash, KeyId};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A [`KeyStore`] whose type is forgotten, so that no type parameter reaches the keyring.
+///
+/// A panic of a question is its error. That of a change is not caught here: whether the change was
+/// made nobody knows then, and an error would say that it was not.
 pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn find_by_hash(&self, hash: KeyHash) -> Answer<'_, Option<KeyRecord>>;
     fn find_by_id<'a>(&'a self, id: &'a KeyId) -> Answer<'a, Option<KeyRecord>>;
@@ -29,11 +33,11 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
 
 impl<S: KeyStore> ErasedStore for S {
     fn find_by_hash(&self, hash: KeyHash) -> Answer<'_, Option<KeyRecord>> {
-        Box::pin(KeyStore::find_by_hash(self, hash))
+        survived(async move { KeyStore::find_by_hash(self, hash).await })
     }
 
     fn find_by_id<'a>(&'a self, id: &'a KeyId) -> Answer<'a, Option<KeyRecord>> {
-        Box::pin(KeyStore::find_by_id(self, id))
+        survived(async move { KeyStore::find_by_id(self, id).await })
     }
 
     fn insert(&self, record: KeyRecord) -> Answer<'_, ()> {
@@ -58,14 +62,23 @@ impl<S: KeyStore> ErasedStore for S {
     }
 
     fn list(&self, query: KeyQuery) -> Answer<'_, Vec<KeyRecord>> {
-        Box::pin(KeyStore::list(self, query))
+        survived(async move { KeyStore::list(self, query).await })
     }
 
     fn subscribe(&self) -> Answer<'_, Option<ChangeFeed>> {
-        Box::pin(KeyStore::subscribe(self))
+        survived(async move { KeyStore::subscribe(self).await })
     }
 
     fn prove(&self, token: u64) -> Answer<'_, ()> {
-        Box::pin(KeyStore::prove(self, token))
+        survived(async move { KeyStore::prove(self, token).await })
     }
+}
+
+fn survived<'a, T: 'a>(
+    question: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+) -> Answer<'a, T> {
+    Box::pin(async {
+        let answer = caught(question).await;
+        answer.unwrap_or_else(|_| Err(StoreError::permanent("it panicked")))
+    })
 }

@@ -120,6 +120,8 @@ pub enum Outcome {
     Expired,
     /// The record has a successor already: it was not rotated.
     Rotated,
+    /// The record is not what the successor was made from any more: it was not rotated.
+    Changed,
     /// There is no such record.
     Missing,
 }
@@ -144,6 +146,7 @@ impl Rotation {
             KeyStatus::Revoked => return Outcome::Revoked(Box::new(predecessor.clone())),
             KeyStatus::Expired => return Outcome::Expired,
             KeyStatus::Active if predecessor.replaced_by.is_some() => return Outcome::Rotated,
+            KeyStatus::Active if !self.successor.inherits(predecessor) => return Outcome::Changed,
             KeyStatus::Active => {}
         }
         let mut after = predecessor.clone();

@@ -116,6 +116,20 @@ impl KeyRecord {
         }
     }
 
+    /// Whether everything that a rotation hands down is the same.
+    pub(super) fn inherits(&self, predecessor: &Self) -> bool {
+        let expected = Self {
+            id: self.id.clone(),
+            hash: self.hash,
+            hint: self.hint.clone(),
+            created_at: self.created_at,
+            replaces: self.replaces.clone(),
+            replaced_by: self.replaced_by.clone(),
+            ..predecessor.clone()
+        };
+        *self == expected
+    }
+
     /// Whether the key can be used at `now`. Revoked goes before expired.
     #[must_use]
     pub fn status(&self, now: SystemTime) -> KeyStatus {

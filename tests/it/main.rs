@@ -10,6 +10,7 @@
 #![allow(clippy::duplicate_mod, reason = "the example servers share files by path")]
 
 mod apps;
+mod attacks;
 mod crypto_checkout;
 mod keyring;
 mod management;
