@@ -12,6 +12,7 @@
 mod apps;
 mod attacks;
 mod crypto_checkout;
+mod faults;
 mod keyring;
 mod management;
 mod paykore;
