@@ -16,6 +16,7 @@ mod faults;
 mod keyring;
 mod management;
 mod paykore;
+mod pictures;
 mod pik;
 mod process;
 mod store;
