@@ -9,7 +9,6 @@
 //! ```
 
 use std::future;
-use std::panic::panic_any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -138,7 +137,8 @@ impl<S> FaultyStore<S> {
             }
             Fault::Fail => Err(StoreError::transient("told to fail")),
             Fault::Hang => future::pending().await,
-            Fault::Panic => panic_any("the store panicked"),
+            #[allow(clippy::panic, reason = "it was told to")]
+            Fault::Panic => panic!("the store panicked"),
             Fault::Hold => {
                 let mut fault = self.state.fault.subscribe();
                 let _ = fault.wait_for(|fault| !matches!(fault, Fault::Hold)).await;

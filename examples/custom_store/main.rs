@@ -6,6 +6,8 @@
 //! keyring's `max_staleness`. Run `keygate::store_conformance!` on a store of your own; this one is
 //! tested so.
 
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
 mod table;
 
 use std::error::Error;

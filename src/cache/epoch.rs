@@ -112,13 +112,6 @@ impl<C: Cell, O: Orderings> Epochs<C, O> {
         }
     }
 
-    /// Every entry has to be asked for again: for when it is not known what changed.
-    pub(crate) fn bump_all(&self) {
-        for slot in &self.slots {
-            slot.fetch_add(1, O::BUMP);
-        }
-    }
-
     fn epoch(&self, Slots(slots): Slots) -> u64 {
         slots
             .iter()

@@ -198,11 +198,6 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
         self.epochs.bump(bits);
     }
 
-    /// As [`bump`](Self::bump), for when it is not known what changed.
-    pub(crate) fn bump_all(&self) {
-        self.epochs.bump_all();
-    }
-
     /// Where the driver of a change feed reports; it bumps what a proof vouches for first.
     pub(crate) fn proofs(&self) -> &Proofs {
         &self.proofs

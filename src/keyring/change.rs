@@ -121,15 +121,16 @@ impl Keyring {
     /// [`KeyringError::AlreadyRotated`]; else as [`Self::issue`].
     pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<IssuedKey, KeyringError> {
         let (keyring, id) = (self.clone(), id.clone());
-        let verb = async move {
-            for _ in 0..ROTATIONS {
-                if let Some(issued) = keyring.rotate_once(&id, overlap).await? {
-                    return Ok(issued);
-                }
+        self.carry_out(async move { keyring.rotate_now(&id, overlap).await }).await
+    }
+
+    async fn rotate_now(&self, id: &KeyId, overlap: Duration) -> Result<IssuedKey, KeyringError> {
+        for _ in 0..ROTATIONS {
+            if let Some(issued) = self.rotate_once(id, overlap).await? {
+                return Ok(issued);
             }
-            Err(StoreError::transient("the key was changed again and again meanwhile").into())
-        };
-        self.carry_out(verb).await
+        }
+        Err(StoreError::transient("the key was changed again and again meanwhile").into())
     }
 
     /// `None`: the key was changed between being read and being rotated.
@@ -259,7 +260,7 @@ fn successor(
 ) -> Result<KeyRecord, KeyringError> {
     let mut new = old.clone();
     new.id = KeyId::generate().map_err(|_| KeyringError::NoRandomness)?;
-    new.hint = key.hint().to_owned();
+    key.hint().clone_into(&mut new.hint);
     new.hash = hash;
     new.created_at = at;
     new.replaces = Some(old.id.clone());

@@ -39,7 +39,7 @@ struct Token {
 }
 
 enum End {
-    /// The keyring is gone or shut down.
+    /// The keyring is gone or shut down, or the store has no feed.
     Stopped,
     /// The feed broke, or fell silent. Whether it had ever brought a proof back.
     Broken { was_proven: bool },
@@ -59,31 +59,37 @@ impl FeedDriver {
 
     pub(super) async fn run(mut self) {
         let mut failures = 0_u32;
-        loop {
-            let subscription = tokio::select! {
-                biased;
-                _ = self.stop.changed() => return,
-                subscription = time::timeout(self.patience, self.store.subscribe()) => subscription,
-            };
-            match subscription {
-                Ok(Ok(None)) => return,
-                Ok(Ok(Some(feed))) => {
-                    match self.listen(feed).await {
-                        End::Stopped => return,
-                        // One that breaks as soon as it stands is asked for less and less often.
-                        End::Broken { was_proven: true } => failures = 0,
-                        End::Broken { was_proven: false } => {}
-                    }
-                    telemetry::feed_lost();
-                }
-                Ok(Err(error)) => telemetry::feed_failed(&error),
-                Err(_) => telemetry::feed_failed(&StoreError::transient("it gave no feed in time")),
-            }
-            failures = failures.saturating_add(1);
+        while let End::Broken { was_proven } = self.session().await {
+            // One that breaks as soon as it stands is asked for less and less often.
+            failures = if was_proven { 1 } else { failures.saturating_add(1) };
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => return,
                 () = time::sleep(pause(failures)) => {}
+            }
+        }
+    }
+
+    /// Subscribes and listens until the feed breaks or nobody wants to hear of it any more.
+    async fn session(&mut self) -> End {
+        let subscription = tokio::select! {
+            biased;
+            _ = self.stop.changed() => return End::Stopped,
+            subscription = time::timeout(self.patience, self.store.subscribe()) => subscription,
+        };
+        let late = || Err(StoreError::transient("it gave no feed in time"));
+        match subscription.unwrap_or_else(|_| late()) {
+            Ok(None) => End::Stopped,
+            Ok(Some(feed)) => {
+                let end = self.listen(feed).await;
+                if let End::Broken { .. } = end {
+                    telemetry::feed_lost();
+                }
+                end
+            }
+            Err(error) => {
+                telemetry::feed_failed(&error);
+                End::Broken { was_proven: false }
             }
         }
     }

@@ -153,7 +153,6 @@ impl KeyUpdate {
 
 impl IssuedKey {
     /// The key's text, to be handed to its holder and forgotten.
-    #[must_use]
     pub fn key(&self) -> &ApiKey {
         &self.key
     }

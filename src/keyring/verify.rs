@@ -45,8 +45,8 @@ pub(super) struct Grant {
 impl CacheKey for KeyHash {
     fn bits(&self) -> u64 {
         // Any eight bytes of a SHA-256 are spread evenly.
-        let [a, b, c, d, e, f, g, h, ..] = *self.as_bytes();
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        let first = self.as_bytes().first_chunk().copied();
+        u64::from_le_bytes(first.unwrap_or_default())
     }
 }
 

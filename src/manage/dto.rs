@@ -85,12 +85,21 @@ pub(super) struct IssueBody {
 pub(super) struct UpdateBody {
     name: Option<String>,
     scopes: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present")]
-    plan: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present")]
-    quota: Option<Option<QuotaBody>>,
-    #[serde(default, deserialize_with = "present")]
-    expires_at: Option<Option<String>>,
+    #[serde(default)]
+    plan: Patch<String>,
+    #[serde(default)]
+    quota: Patch<QuotaBody>,
+    #[serde(default)]
+    expires_at: Patch<String>,
+}
+
+/// A field that can be left as it is, taken away or set.
+#[derive(Debug, Default)]
+enum Patch<T> {
+    #[default]
+    Keep,
+    Clear,
+    Set(T),
 }
 
 #[derive(Deserialize)]
@@ -154,7 +163,7 @@ impl QuotaView {
 impl IssueBody {
     pub(super) fn into_new_key(self, keyring: &Keyring) -> Result<NewKey, ApiError> {
         let mut new =
-            NewKey::named(self.name).mode(mode(&self.mode, keyring)?).scopes(scopes(self.scopes)?);
+            NewKey::named(self.name).mode(mode(&self.mode, keyring)?).scopes(scopes(&self.scopes)?);
         if let Some(word) = self.kind {
             new = new.kind(kind(&word)?);
         }
@@ -181,18 +190,35 @@ impl UpdateBody {
             update = update.name(name);
         }
         if let Some(names) = self.scopes {
-            update = update.scopes(scopes(names)?);
+            update = update.scopes(scopes(&names)?);
         }
-        if let Some(name) = self.plan {
+        if let Some(name) = self.plan.change() {
             update = update.plan(name.map(|name| plan(&name)).transpose()?);
         }
-        if let Some(body) = self.quota {
+        if let Some(body) = self.quota.change() {
             update = update.quota(body.map(QuotaBody::into_quota).transpose()?);
         }
-        if let Some(time) = self.expires_at {
+        if let Some(time) = self.expires_at.change() {
             update = update.expires_at(time.map(|time| timestamp(&time)).transpose()?);
         }
         Ok(update)
+    }
+}
+
+impl<T> Patch<T> {
+    #[allow(clippy::option_option, reason = "the argument of a setter that is called or not")]
+    fn change(self) -> Option<Option<T>> {
+        match self {
+            Self::Keep => None,
+            Self::Clear => Some(None),
+            Self::Set(value) => Some(Some(value)),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
+    fn deserialize<D: Deserializer<'de>>(field: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(field)?.map_or(Self::Clear, Self::Set))
     }
 }
 
@@ -242,7 +268,7 @@ fn plan(name: &str) -> Result<PlanName, ApiError> {
     PlanName::parse(name).map_err(|invalid| ApiError::invalid_field("plan", invalid.to_string()))
 }
 
-fn scopes(names: Vec<String>) -> Result<Vec<ScopeName>, ApiError> {
+fn scopes(names: &[String]) -> Result<Vec<ScopeName>, ApiError> {
     names
         .iter()
         .map(|name| ScopeName::parse(name))
@@ -261,11 +287,4 @@ fn timestamp(text: &str) -> Result<SystemTime, ApiError> {
 
 fn rfc3339(time: SystemTime) -> Option<String> {
     Timestamp::try_from(time).ok().map(|time| time.to_string())
-}
-
-/// Tells a field that is `null` from one that is absent.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    field: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(field).map(Some)
 }

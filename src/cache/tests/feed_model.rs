@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::cache::Session;
+use crate::cache::proof::Session;
 use crate::cache::proof::{Moment, Proofs};
 
 const STALENESS: u64 = 3;

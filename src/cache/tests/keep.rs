@@ -55,16 +55,6 @@ async fn what_is_loaded_while_it_changes_is_not_believed_by_later_callers() {
 }
 
 #[tokio::test]
-async fn a_bump_of_everything_leaves_nothing() {
-    let bed = Bed::new();
-    for key in 0..100 {
-        bed.ask(key).await.unwrap();
-    }
-    bed.cache.bump_all();
-    assert!((0..100).all(|key| bed.get(key) == Got::Miss));
-}
-
-#[tokio::test]
 async fn without_a_feed_answers_are_good_for_the_allowed_staleness() {
     let bed = Bed::new();
     bed.ask(7).await.unwrap();

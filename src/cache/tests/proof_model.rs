@@ -7,9 +7,10 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
+use crate::cache::Slots;
 use crate::cache::epoch::{Epochs, Orderings, Sound};
 use crate::cache::proof::Proofs;
-use crate::cache::{Session, Slots};
+use crate::cache::proof::Session;
 
 struct RelaxedProof;
 impl Orderings for RelaxedProof {

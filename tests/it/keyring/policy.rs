@@ -2,7 +2,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use keygate::store::MemoryStore;
 use keygate::{
-    AccountId, KeyFilter, KeyFormat, KeyHash, KeyKind, KeyUpdate, Keyring, KeyringError,
+    AccountId, Clock, KeyFilter, KeyFormat, KeyHash, KeyKind, KeyUpdate, Keyring, KeyringError,
     ManualClock, Mode, ModeWords, NewKey, Pepper, PlanName, Plans, Quota, Refusal, ScopeName,
 };
 
@@ -34,7 +34,6 @@ fn field(result: Result<impl std::fmt::Debug, KeyringError>) -> &'static str {
 async fn what_is_against_the_policy_is_named_and_nothing_is_stored() {
     let clock = ManualClock::new();
     let keys = keyring(&clock);
-    use keygate::Clock;
     let now = clock.wall();
     let new = || NewKey::named("a");
     let cases = [
