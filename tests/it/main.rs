@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     reason = "tests"
 )]
+#![allow(clippy::excessive_nesting, reason = "tables of cases, looped over in async blocks")]
 #![allow(clippy::duplicate_mod, reason = "the example servers share files by path")]
 
 mod apps;
