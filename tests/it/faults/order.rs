@@ -31,13 +31,13 @@ fn keys() -> Keyring {
 
 /// A handler for every way to ask for the caller.
 fn routes(runs: &Runs) -> Router {
-    let [a, b, c, d, e] = std::array::from_fn(|_| runs.clone());
+    let [one, two, three, four, five] = std::array::from_fn(|_| runs.clone());
     Router::new()
-        .route("/principal", get(|_: Principal| async move { a.note() }))
-        .route("/optional", get(|_: Option<Principal>| async move { b.note() }))
-        .route("/scoped", get(|_: Scoped<LinksRead>| async move { c.note() }))
-        .route("/all", get(|_: Scoped<AllOf<(LinksRead, EventsRead)>>| async move { d.note() }))
-        .route("/any", get(|_: Scoped<AnyOf<(LinksRead, EventsRead)>>| async move { e.note() }))
+        .route("/principal", get(|_: Principal| async move { one.note() }))
+        .route("/optional", get(|_: Option<Principal>| async move { two.note() }))
+        .route("/scoped", get(|_: Scoped<LinksRead>| async move { three.note() }))
+        .route("/all", get(|_: Scoped<AllOf<(LinksRead, EventsRead)>>| async move { four.note() }))
+        .route("/any", get(|_: Scoped<AnyOf<(LinksRead, EventsRead)>>| async move { five.note() }))
 }
 
 const PATHS: [&str; 5] = ["/principal", "/optional", "/scoped", "/all", "/any"];

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{Target, targets};
-use crate::support::{Loopback, get};
+use crate::support::{Loopback, encoded, get};
 
 /// Request lines that a router, a proxy or a framework might take for `path`.
 fn disguises(path: &str, address: &str) -> Vec<String> {
     let (prefix, last) = path.rsplit_once('/').unwrap();
-    let encoded: String = last.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let encoded = encoded(last, "%");
     let mut targets = vec![
         format!("/{path}"),
         format!("{path}/"),

@@ -8,7 +8,7 @@ mod server;
 mod watched;
 
 pub(crate) use authorization::Api;
-pub(crate) use call::{Answer, Call, delete, get, patch, post, request};
+pub(crate) use call::{Answer, Call, delete, encoded, get, patch, post, request};
 pub(crate) use loopback::Loopback;
 pub(crate) use process::Process;
 pub(crate) use server::{OPERATOR, Server};
