@@ -46,7 +46,9 @@ impl Server {
     ) -> Self {
         // The deadline is real time: a busy machine is not what these tests are about.
         let builder = keyring(store.clone()).with_clock(clock.clone());
-        let keys = builder.deadline(Duration::from_secs(20)).build().unwrap();
+        let builder = builder.deadline(Duration::from_secs(20));
+        // Few keys: without optimisation a large cache takes long to make and to drop.
+        let keys = builder.capacity(256).build().unwrap();
         Self { app: app(&keys), keys, clock, store }
     }
 
