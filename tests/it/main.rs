@@ -13,9 +13,11 @@
 mod apps;
 mod attacks;
 mod crypto_checkout;
+mod faults;
 mod keyring;
 mod management;
 mod paykore;
+mod pictures;
 mod pik;
 mod process;
 mod store;

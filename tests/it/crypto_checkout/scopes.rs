@@ -73,13 +73,11 @@ impl Route {
 /// One object of each kind, whose id takes the place of `{id}`.
 async fn an_object(server: &crate::support::Server, what: &str, key: &str) -> String {
     let body = ROUTES.iter().find(|route| route.what() == what && route.status == 201);
-    match body {
-        Some(route) => id(&create(server, what, route.body(), key).await.json()).to_owned(),
-        None => {
-            create(server, "payment_links", link(), key).await.expect(201);
-            id(&list(server, "events", key).await.json()["data"][0]).to_owned()
-        }
+    if let Some(route) = body {
+        return id(&create(server, what, route.body(), key).await.json()).to_owned();
     }
+    create(server, "payment_links", link(), key).await.expect(201);
+    id(&list(server, "events", key).await.json()["data"][0]).to_owned()
 }
 
 #[tokio::test]

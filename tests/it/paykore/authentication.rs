@@ -162,11 +162,11 @@ async fn k4_v12_an_expired_key_is_told_its_date_at_that_instant() {
     let end = UNIX_EPOCH + Duration::from_secs(1_735_689_600);
     let issued = server.issue(NewKey::named("old").expires_at(end)).await;
     let key = issued.key().expose();
-    server
-        .clock
-        .advance(end.duration_since(server.clock.wall()).unwrap() - Duration::from_nanos(1));
+    let instant = Duration::from_nanos(1);
+    let before = end.duration_since(server.clock.wall() + instant).unwrap();
+    server.clock.advance(before);
     server.send(wallets(key)).await.expect(200);
-    server.clock.advance(Duration::from_nanos(1));
+    server.clock.advance(instant);
     let answer = server.send(wallets(key)).await.expect(401);
     let message = "This API key expired on 2025-01-01. Create a new key in the dashboard.";
     assert_eq!(error(&answer), ("EXPIRED_API_KEY".to_owned(), message.to_owned()));

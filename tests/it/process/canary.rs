@@ -7,11 +7,11 @@ use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::json;
 
 use super::{SERVERS, get, issue, post, start};
-use crate::support::Process;
+use crate::support::{Process, encoded};
 
 /// Every way to write a text that could stand in a log.
 fn spellings(secret: &str) -> Vec<String> {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = encoded(secret, "");
     let list = format!("{:?}", secret.as_bytes());
     let mut all = vec![
         secret.to_owned(),
@@ -108,7 +108,7 @@ async fn s1_p8_a_canary_key_is_found_nowhere() {
 #[test]
 fn the_search_finds_every_spelling() {
     let secret = "abcdefghijklmnopqrstuvwxyz0123456789";
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let hex = encoded(secret, "").to_uppercase();
     let basic = BASE64_STANDARD_NO_PAD.encode(format!("ck_test_{secret}:"));
     for text in
         [format!("key={secret};"), hex, basic, format!("{:?}", format!("x{secret}").as_bytes())]

@@ -19,10 +19,10 @@ async fn run(line: &str) -> (bool, String) {
 
 #[tokio::test]
 async fn the_printed_curl_lines_work_as_printed() {
+    let issued = Regex::new("^key \"(.+)\", shown only now: ([A-Za-z0-9_]+)$").unwrap();
     for (example, path) in SERVERS {
         let process = Process::start(example, &[]).await;
         let lines = process.lines();
-        let issued = Regex::new("^key \"(.+)\", shown only now: ([A-Za-z0-9_]+)$").unwrap();
         let mut tried = 0;
         for (line, next) in lines.iter().zip(&lines[1..]) {
             let Some(found) = issued.captures(line) else { continue };
@@ -70,11 +70,11 @@ async fn a_password_of_the_operators_own_is_taken_and_not_printed() {
 
 #[tokio::test]
 async fn it_says_once_where_it_listens_and_accepts_by_then() {
+    let form = Regex::new(r"^http://127\.0\.0\.1:[1-9][0-9]*$").unwrap();
     for (example, path) in SERVERS {
         // Variables of later issues do no harm.
         let later = [("DATABASE_URL", "postgres://nowhere/x"), ("REDIS_URL", "redis://nowhere")];
         let process = Process::start(example, &later).await;
-        let form = Regex::new(r"^http://127\.0\.0\.1:[1-9][0-9]*$").unwrap();
         assert!(form.is_match(&process.origin), "{}", process.origin);
         assert_eq!(get(&process, path).send().await.unwrap().status(), 401, "{example}");
         let said = process.lines().iter().filter(|line| line.contains("listening on")).count();

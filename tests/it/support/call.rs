@@ -1,5 +1,6 @@
 //! One request to a router and its answer.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -49,6 +50,14 @@ pub(crate) fn request(method: Method, path: &str) -> Call {
     *request.uri_mut() = path.parse().unwrap();
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 50_000))));
     Call { request }
+}
+
+/// Each byte as two hex digits after `prefix`.
+pub(crate) fn encoded(text: &str, prefix: &str) -> String {
+    text.bytes().fold(String::new(), |mut all, byte| {
+        write!(all, "{prefix}{byte:02x}").unwrap();
+        all
+    })
 }
 
 impl Call {

@@ -2,12 +2,14 @@
 
 mod authorization;
 mod call;
+mod loopback;
 mod process;
 mod server;
 mod watched;
 
 pub(crate) use authorization::Api;
-pub(crate) use call::{Answer, Call, delete, get, patch, post, request};
+pub(crate) use call::{Answer, Call, delete, encoded, get, patch, post, request};
+pub(crate) use loopback::Loopback;
 pub(crate) use process::Process;
 pub(crate) use server::{OPERATOR, Server};
 pub(crate) use watched::WatchedBody;

@@ -39,7 +39,7 @@ impl Process {
         ];
         let mut process = Self { child, lines, readers, origin: String::new() };
         let line = process.line("listening on http://127.0.0.1:").await;
-        process.origin = line.trim_start_matches("listening on ").to_owned();
+        line.trim_start_matches("listening on ").clone_into(&mut process.origin);
         process
     }
 
