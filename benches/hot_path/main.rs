@@ -51,7 +51,7 @@ fn main() {
     let wanted = |name| part.is_empty() || part == name || (part == "table" && name != "criterion");
     let mut targets = Vec::new();
     if wanted("tower") {
-        let results = rounds::interleaved(&mut variants());
+        let results = rounds::interleaved(&mut variants(|_| true));
         table::print(&results);
         targets.extend(table::targets(&results));
     }
@@ -70,10 +70,9 @@ fn main() {
     }
 }
 
-fn variants() -> Vec<Box<dyn Variant>> {
-    let mut variants = stacks::all();
-    variants.extend(rivals::all());
-    variants
+fn variants(wanted: impl Fn(&str) -> bool) -> Vec<Box<dyn Variant>> {
+    let all = stacks::ALL.iter().chain(rivals::ALL);
+    all.filter(|(name, _)| wanted(name)).map(|(name, make)| make(name)).collect()
 }
 
 fn criterion() {
@@ -83,7 +82,7 @@ fn criterion() {
         .measurement_time(Duration::from_secs(1))
         .configure_from_args();
     let mut group = criterion.benchmark_group("hot path");
-    for variant in variants().iter_mut().filter(|variant| MAIN.contains(&variant.name())) {
+    for variant in &mut variants(|name| MAIN.contains(&name)) {
         group.bench_function(variant.name(), |bencher| {
             bencher.iter_custom(|requests| variant.round(requests).time);
         });
@@ -93,10 +92,7 @@ fn criterion() {
 }
 
 fn run(name: &str) {
-    let mut all = variants();
-    let variant = all.iter_mut().find(|variant| variant.name() == name);
-    let variant = variant.expect("the name of a variant");
-    for _ in 0..200 {
-        variant.round(1_000);
+    for variant in &mut variants(|other| other == name) {
+        variant.round(200_000);
     }
 }

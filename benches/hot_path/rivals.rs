@@ -24,7 +24,7 @@ use tower_governor::key_extractor::KeyExtractor;
 use tower_governor::{GovernorError, GovernorLayer};
 
 use crate::keys::{FEW, credentials};
-use crate::rounds::{Tower, Variant};
+use crate::rounds::{Candidate, Tower};
 use crate::stacks::router;
 
 pub const BY_HAND: &str = "from_fn, all by hand";
@@ -44,22 +44,20 @@ static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-pub fn all() -> Vec<Box<dyn Variant>> {
-    let few = || credentials(FEW);
-    vec![
-        Box::new(Tower::warm(BY_HAND, by_hand(), few())),
-        Box::new(Tower::warm(WITH_TOWER_GOVERNOR, with_tower_governor(), few())),
-        Box::new(Tower::warm(TOWER_GOVERNOR, tower_governor(), few())),
-        Box::new(Tower::warm(JWT, jwt(), tokens())),
-        Box::new(Tower::warm(JWT_LIMITED, jwt_limited(), tokens())),
-        Box::new(Tower::answering(
-            StatusCode::TOO_MANY_REQUESTS,
-            REFUSED,
-            router().layer(governor(HOUR, NonZeroU32::MIN)).with_state(()),
-            few(),
-        )),
-    ]
-}
+pub const ALL: &[Candidate] = &[
+    (BY_HAND, |name| Box::new(Tower::warm(name, by_hand(), credentials(FEW)))),
+    (WITH_TOWER_GOVERNOR, |name| {
+        Box::new(Tower::warm(name, with_tower_governor(), credentials(FEW)))
+    }),
+    (TOWER_GOVERNOR, |name| Box::new(Tower::warm(name, tower_governor(), credentials(FEW)))),
+    (JWT, |name| Box::new(Tower::warm(name, jwt(), tokens()))),
+    (JWT_LIMITED, |name| Box::new(Tower::warm(name, jwt_limited(), tokens()))),
+    (REFUSED, |name| {
+        let app = router().layer(governor(HOUR, NonZeroU32::MIN)).with_state(());
+        let refused = StatusCode::TOO_MANY_REQUESTS;
+        Box::new(Tower::answering(refused, name, app, credentials(FEW)))
+    }),
+];
 
 pub fn by_hand() -> Router {
     let limits = Limits { known: known(), limiter: limiter(), clock: DefaultClock::default() };

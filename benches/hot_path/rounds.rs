@@ -17,14 +17,18 @@ use tower::Service;
 use crate::counting::allocations;
 use crate::keys::Random;
 
-const ROUNDS: usize = 400;
-const REQUESTS: u64 = 400;
+const ROUNDS: usize = 1_500;
+/// So few that most rounds end before the scheduler takes the processor away.
+const REQUESTS: u64 = 50;
 
 /// Look-ups of a keyring run here.
 pub static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
 
 static PATH: LazyLock<Uri> = LazyLock::new(|| Uri::from_static("/v1/payment_links"));
+
+/// The name of a variant and what makes it.
+pub type Candidate = (&'static str, fn(&'static str) -> Box<dyn Variant>);
 
 /// Something that requests are sent to.
 pub trait Variant {

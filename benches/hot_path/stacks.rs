@@ -1,15 +1,18 @@
 //! The router alone, and with keygate in the ways that one puts it there.
 
+use std::convert::Infallible;
+
 use axum::Router;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
 use keygate::{AuthLayer, EnvelopeLayer, Quota, RateLimitLayer};
-use tower::ServiceBuilder;
 use tower::layer::layer_fn;
+use tower::{Service, ServiceBuilder};
 use tower_layer::Layer;
 
 use crate::keys::{FEW, MANY, credentials, keyring};
-use crate::rounds::{Tower, Variant};
+use crate::rounds::{Candidate, Tower, Variant};
 
 pub const BARE: &str = "bare";
 pub const NO_OP: &str = "any layer at all";
@@ -26,36 +29,20 @@ pub const QUOTA: Quota = Quota::per_second(4_000);
 /// Everyone has reached it after one request.
 const TIGHT: Quota = Quota::per_hour(1);
 
-pub fn all() -> Vec<Box<dyn Variant>> {
-    let few = || credentials(FEW);
-    let many = || credentials(MANY);
-    let enveloped = ServiceBuilder::new()
-        .layer(EnvelopeLayer::standard())
-        .layer(AuthLayer::new(keyring(FEW)))
-        .layer(RateLimitLayer::per_key(QUOTA));
-    let outside = ServiceBuilder::new()
-        .layer(AuthLayer::new(keyring(FEW)))
-        .layer(RateLimitLayer::per_key(QUOTA))
-        .service(bare());
-    let auth = router().layer(AuthLayer::new(keyring(FEW))).with_state(());
-    let tight = || credentials(FEW);
-    vec![
-        Box::new(Tower::warm(BARE, bare(), few())),
-        Box::new(Tower::warm(NO_OP, no_op(), few())),
-        Box::new(Tower::warm(AUTH, auth, few())),
-        Box::new(Tower::warm(PAIR, pair(FEW, QUOTA), few())),
-        Box::new(Tower::warm(OUTSIDE, outside, few())),
-        Box::new(Tower::warm(ENVELOPE, router().layer(enveloped).with_state(()), few())),
-        Box::new(Tower::answering(
-            StatusCode::TOO_MANY_REQUESTS,
-            REFUSED,
-            pair(FEW, TIGHT),
-            tight(),
-        )),
-        Box::new(Tower::warm(BARE_MANY, bare(), many())),
-        Box::new(Tower::warm(PAIR_MANY, pair(MANY, QUOTA), many())),
-    ]
-}
+pub const ALL: &[Candidate] = &[
+    (BARE, |name| few(name, bare())),
+    (NO_OP, |name| few(name, no_op())),
+    (AUTH, |name| few(name, router().layer(AuthLayer::new(keyring(FEW))).with_state(()))),
+    (PAIR, |name| few(name, pair(FEW, QUOTA))),
+    (OUTSIDE, |name| few(name, layers(FEW, QUOTA).layer(bare()))),
+    (ENVELOPE, |name| few(name, enveloped())),
+    (REFUSED, |name| {
+        let refused = StatusCode::TOO_MANY_REQUESTS;
+        Box::new(Tower::answering(refused, name, pair(FEW, TIGHT), credentials(FEW)))
+    }),
+    (BARE_MANY, |name| Box::new(Tower::warm(name, bare(), credentials(MANY)))),
+    (PAIR_MANY, |name| Box::new(Tower::warm(name, pair(MANY, QUOTA), credentials(MANY)))),
+];
 
 pub fn router() -> Router {
     Router::new().route("/v1/payment_links", get(|| async { "[]" }))
@@ -72,6 +59,21 @@ pub fn no_op() -> Router {
 
 pub fn pair(keys: usize, quota: Quota) -> Router {
     router().layer(layers(keys, quota)).with_state(())
+}
+
+fn enveloped() -> Router {
+    let layers = ServiceBuilder::new()
+        .layer(EnvelopeLayer::standard())
+        .layer(AuthLayer::new(keyring(FEW)))
+        .layer(RateLimitLayer::per_key(QUOTA));
+    router().layer(layers).with_state(())
+}
+
+fn few<S>(name: &'static str, service: S) -> Box<dyn Variant>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + 'static,
+{
+    Box::new(Tower::warm(name, service, credentials(FEW)))
 }
 
 fn layers<S>(keys: usize, quota: Quota) -> impl Layer<S, Service = PairOf<S>> + Clone {

@@ -13,7 +13,7 @@ use crate::{ApiError, ErrorBody, Keyring, Mode, Refusal};
 /// The realm of a service that names none.
 const REALM: &str = "api";
 
-/// Verifies the API key of each request; see [the module](self::super) for the rules.
+/// Verifies the API key of each request; see [the module](super) for the rules.
 ///
 /// It is its own builder. Clones share the keyring, and whatever they wrap shares it too.
 #[derive(Debug, Clone)]

@@ -12,6 +12,39 @@
 //!    the request's extensions. The header's value is marked sensitive before.
 //!
 //! CORS belongs outside of this layer: a preflight request has no key.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::convert::Infallible;
+//!
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use keygate::store::MemoryStore;
+//! use keygate::{AuthLayer, KeyFormat, Keyring, NewKey, Principal};
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! type Body = Full<Bytes>;
+//!
+//! let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?).build()?;
+//! let issued = keys.issue(NewKey::named("docs")).await?;
+//!
+//! // Any tower service will do; axum's `Router` takes the layer by `.layer(…)`.
+//! let whoami = service_fn(async |request: Request<Body>| {
+//!     let caller = request.extensions().get::<Principal>().map(|caller| caller.key_id().to_string());
+//!     Ok::<_, Infallible>(Response::new(Body::from(caller.unwrap_or_default())))
+//! });
+//! let service = AuthLayer::new(keys).header("x-api-key").layer(whoami);
+//!
+//! let refused = service.clone().oneshot(Request::new(Body::default())).await?;
+//! assert_eq!(refused.status(), 401);
+//! assert_eq!(refused.headers()["www-authenticate"], "Bearer realm=\"api\"");
+//!
+//! let request = Request::builder().header("x-api-key", issued.key().expose());
+//! let response = service.oneshot(request.body(Body::default())?).await?;
+//! assert_eq!(response.status(), 200);
+//! # Ok(()) }
+//! ```
 
 mod authorize;
 mod cache_control;

@@ -121,10 +121,14 @@ impl Keyring {
     /// [`KeyringError::AlreadyRotated`]; else as [`Self::issue`].
     pub async fn rotate(&self, id: &KeyId, overlap: Duration) -> Result<IssuedKey, KeyringError> {
         let (keyring, id) = (self.clone(), id.clone());
-        self.carry_out(async move { keyring.rotate_now(&id, overlap).await }).await
+        self.carry_out(async move { keyring.rotate_until_done(&id, overlap).await }).await
     }
 
-    async fn rotate_now(&self, id: &KeyId, overlap: Duration) -> Result<IssuedKey, KeyringError> {
+    async fn rotate_until_done(
+        &self,
+        id: &KeyId,
+        overlap: Duration,
+    ) -> Result<IssuedKey, KeyringError> {
         for _ in 0..ROTATIONS {
             if let Some(issued) = self.rotate_once(id, overlap).await? {
                 return Ok(issued);

@@ -70,28 +70,21 @@ impl FeedDriver {
         }
     }
 
-    /// Subscribes and listens until the feed breaks or nobody wants to hear of it any more.
+    /// Subscribes, and listens until the feed breaks or nobody wants to hear of it any more.
     async fn session(&mut self) -> End {
         let subscription = tokio::select! {
             biased;
             _ = self.stop.changed() => return End::Stopped,
             subscription = time::timeout(self.patience, self.store.subscribe()) => subscription,
         };
-        let late = || Err(StoreError::transient("it gave no feed in time"));
-        match subscription.unwrap_or_else(|_| late()) {
-            Ok(None) => End::Stopped,
-            Ok(Some(feed)) => {
-                let end = self.listen(feed).await;
-                if let End::Broken { .. } = end {
-                    telemetry::feed_lost();
-                }
-                end
-            }
-            Err(error) => {
-                telemetry::feed_failed(&error);
-                End::Broken { was_proven: false }
-            }
-        }
+        let error = match subscription {
+            Ok(Ok(None)) => return End::Stopped,
+            Ok(Ok(Some(feed))) => return self.listen(feed).await,
+            Ok(Err(error)) => error,
+            Err(_) => StoreError::transient("it gave no feed in time"),
+        };
+        telemetry::feed_failed(&error);
+        End::Broken { was_proven: false }
     }
 
     /// One session: from the moment the feed stands until it breaks.
@@ -102,6 +95,7 @@ impl FeedDriver {
         let end = self.listen_in(session, feed).await;
         if let (End::Broken { .. }, Some(keyring)) = (&end, self.keyring.upgrade()) {
             keyring.cache.proofs().end_session();
+            telemetry::feed_lost();
         }
         end
     }

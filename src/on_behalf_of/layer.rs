@@ -14,7 +14,7 @@ use crate::{AccountId, Clock, Refusal, SystemClock};
 /// The header, unless another one is named.
 const X_ON_BEHALF_OF: HeaderName = HeaderName::from_static("x-on-behalf-of");
 
-/// Lets a platform act for the accounts connected to it; see [the module](self::super).
+/// Lets a platform act for the accounts connected to it; see [the module](super).
 ///
 /// It is its own builder. Clones share what was learnt from the directory, so that one of them can
 /// [`invalidate`](Self::invalidate) for all that are mounted.

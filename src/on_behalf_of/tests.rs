@@ -158,7 +158,7 @@ async fn p6_an_account_without_connection_verification_or_capability_is_403_what
 async fn p9_an_empty_repeated_or_malformed_header_is_400_and_never_the_platform_itself() {
     let accounts = Accounts::default();
     let stack = Stack::new(&accounts).await;
-    let long = [b'a'; 129];
+    let (long, huge) = ([b'a'; 129], vec![b'a'; 65_536]);
     for lines in [
         &[&b""[..]][..],
         &[b" "],
@@ -172,7 +172,7 @@ async fn p9_an_empty_repeated_or_malformed_header_is_400_and_never_the_platform_
         &[b"acct_b\xc3\xa4ckerei"],
         &[b"\x80\xff"],
         &[&long],
-        &[&[b'a'; 65_536]],
+        &[&huge],
     ] {
         let answer = stack.send(lines).await;
         assert_eq!((answer.status.as_u16(), &*answer.code()), (400, "invalid_header"));
@@ -214,8 +214,8 @@ async fn answers_are_believed_for_ten_seconds_and_refusals_for_five() {
 
 #[tokio::test(start_paused = true)]
 async fn a_directory_that_fails_panics_or_hangs_is_503_and_nothing_is_kept() {
-    // A look-up that hangs is joined by the next caller, the others are made anew.
-    for (fault, look_ups) in [(Fault::Fails, 2), (Fault::Panics, 2), (Fault::Hangs, 1)] {
+    // Nobody joins a look-up that failed, or that is past its deadline.
+    for fault in [Fault::Fails, Fault::Panics, Fault::Hangs] {
         let accounts = Accounts { fault, ..Accounts::default() };
         let stack = Stack::new(&accounts).await;
         for _ in 0..2 {
@@ -224,7 +224,7 @@ async fn a_directory_that_fails_panics_or_hangs_is_503_and_nothing_is_kept() {
             assert_eq!(answer.header("retry-after"), "1");
             assert!(!answer.body.contains("database"));
         }
-        assert_eq!(accounts.asked.load(Ordering::SeqCst), look_ups);
+        assert_eq!(accounts.asked.load(Ordering::SeqCst), 2);
     }
 }
 

@@ -7,7 +7,12 @@
     clippy::indexing_slicing,
     reason = "tests"
 )]
+#![allow(clippy::duplicate_mod, reason = "the example servers share files by path")]
 
+mod apps;
 mod attacks;
+mod crypto_checkout;
 mod keyring;
+mod pik;
 mod store;
+mod support;

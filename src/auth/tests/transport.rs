@@ -3,7 +3,7 @@ use tower_layer::Layer;
 
 use super::fixture::*;
 use crate::AuthLayer;
-use crate::client_ip::Peer;
+use crate::client_ip::{Peer, TrustedProxies};
 
 fn from_peer(mut request: Request<Body>, peer: [u8; 4], tls: bool) -> Request<Body> {
     request.extensions_mut().insert(Peer { addr: (peer, 4711).into(), tls });
@@ -36,7 +36,7 @@ async fn p2_plain_http_is_the_same_403_for_every_key_and_before_any_look_up() {
 async fn p2_the_scheme_in_the_uri_is_the_clients_own_word() {
     let fixture = Fixture::new();
     let key = fixture.test_key().await;
-    let layer = AuthLayer::new(fixture.keys.clone()).require_https(Default::default());
+    let layer = AuthLayer::new(fixture.keys.clone()).require_https(TrustedProxies::none());
     let mut sent = from_peer(with_bearer(&key), [127, 0, 0, 1], false);
     *sent.uri_mut() = "https://api.example.com/v1".parse().unwrap();
     assert_eq!(send(layer.layer(fixture.inner()), sent).await.status, 403);
