@@ -131,6 +131,17 @@ async fn t1_a_clock_before_1970_or_at_the_end_of_time_makes_nothing_panic() {
     }
 }
 
+/// All ids, page by page, the cursor as a client sends it back.
+async fn listed(keys: &Keyring, size: usize) -> Vec<keygate::KeyId> {
+    let (mut ids, mut filter) = (Vec::new(), KeyFilter::default().limit(size));
+    loop {
+        let page = keys.list(filter.clone()).await.unwrap();
+        ids.extend(page.records.into_iter().map(|record| record.id));
+        let Some(next) = page.next else { return ids };
+        filter = filter.cursor(next.to_string().parse().unwrap());
+    }
+}
+
 #[tokio::test]
 async fn keys_of_one_moment_are_each_listed_once_on_pages_of_every_size() {
     // The clock stands still: only the ids tell the keys apart.
@@ -140,14 +151,7 @@ async fn keys_of_one_moment_are_each_listed_once_on_pages_of_every_size() {
         ids.insert(issued(&keys).await.id().clone());
     }
     for size in [1, 2, 7, 22, 23, 24, usize::MAX] {
-        let (mut listed, mut filter) = (Vec::new(), KeyFilter::default().limit(size));
-        loop {
-            let page = keys.list(filter.clone()).await.unwrap();
-            listed.extend(page.records.into_iter().map(|record| record.id));
-            let Some(next) = page.next else { break };
-            // As a client sends it back.
-            filter = filter.cursor(next.to_string().parse().unwrap());
-        }
+        let listed = listed(&keys, size).await;
         assert_eq!(listed.len(), ids.len(), "pages of {size}");
         assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), ids);
     }

@@ -146,7 +146,7 @@ async fn s1_a_key_sent_where_it_does_not_belong_comes_back_from_the_management_a
         format!(r#"{{"name":"a","mode":"test","scopes":[],"kind":"{text}"}}"#),
         format!(r#"{{"name":"a","mode":"test","scopes":[],"expires_at":"{text}"}}"#),
         format!(r#"{{"name":"a","mode":"test","scopes":"{text}"}}"#),
-        format!("{text}"),
+        text.to_owned(),
     ] {
         let request = Request::post("/dashboard/keys").header("content-type", "application/json");
         requests.push(request.body(Body::from(body)).unwrap());
