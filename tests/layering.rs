@@ -21,6 +21,7 @@ use source::Source;
 /// verbs · 5 layers · 6 what knows axum
 const FLOORS: &[(&str, u8)] = &[
     ("clock", 0),
+    ("unwind", 0),
     // Its lines take ids and errors as they are.
     ("telemetry", 1),
     ("store/error", 1),

@@ -4,9 +4,11 @@
 //! reports of the main variants. Times move with the machine and with its other work: the variants
 //! take turns in short rounds, each figure is the median of one figure per round, and what counts
 //! are ratios and allocations. `HOT_PATH=table` leaves criterion out, `HOT_PATH=http`, `memory` and
-//! `threads` do one part, `HOT_PATH=run:NAME` only calls one variant, for a profiler.
+//! `threads` do one part, `HOT_PATH=run:NAME` only calls one variant, for a profiler, and
+//! `HOT_PATH_REQUESTS` says how often.
 #![allow(
     missing_docs,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -92,7 +94,8 @@ fn criterion() {
 }
 
 fn run(name: &str) {
+    let requests = std::env::var("HOT_PATH_REQUESTS").map_or(200_000, |n| n.parse().unwrap());
     for variant in &mut variants(|other| other == name) {
-        variant.round(200_000);
+        variant.round(requests);
     }
 }

@@ -17,9 +17,11 @@ use tower::Service;
 use crate::counting::allocations;
 use crate::keys::Random;
 
-const ROUNDS: usize = 1_500;
+const ROUNDS: usize = 1_000;
 /// So few that most rounds end before the scheduler takes the processor away.
-const REQUESTS: u64 = 50;
+const REQUESTS: u64 = 100;
+/// Before each round, not measured: they bring the variant back into the processor's caches.
+const LEAD_IN: u64 = 40;
 
 /// Look-ups of a keyring run here.
 pub static RUNTIME: LazyLock<Runtime> =
@@ -156,6 +158,7 @@ pub fn interleaved(variants: &mut [Box<dyn Variant>]) -> Vec<Series> {
     for _ in 0..ROUNDS {
         random.shuffle(&mut order);
         for &at in &order {
+            variants[at].round(LEAD_IN);
             let sample = variants[at].round(REQUESTS);
             series[at].nanos.push(sample.time.as_nanos() as f64 / REQUESTS as f64);
             series[at].allocations += sample.allocations as f64 / (REQUESTS * ROUNDS as u64) as f64;

@@ -145,16 +145,22 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
 
     /// What is known of `key`, without waiting.
     pub(crate) fn get(&self, key: &K) -> Got<V> {
+        self.get_with(key, |value, _| value.clone())
+    }
+
+    /// The same, read where it lies. `read` also learns the monotonic time that the answer was
+    /// judged by, and is called once or, for a miss, not at all.
+    pub(crate) fn get_with<T>(&self, key: &K, read: impl Fn(&V, Duration) -> T) -> Got<T> {
         let bits = key.bits();
         if let Some(found) = self.front.find(key, bits)
             && let Some(entry) = found.as_ref()
         {
-            let got = self.judge(entry);
+            let got = self.judge(entry, &read);
             if !matches!(got, Got::Miss) {
                 return got;
             }
         }
-        self.get_bounded(key, bits)
+        self.get_bounded(key, bits, &read)
     }
 
     /// Looks `key` up, or waits for who does already. The answer may depend on all that `slots`
@@ -243,10 +249,10 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
         (self.positive.entry_count(), self.negative.entry_count())
     }
 
-    fn get_bounded(&self, key: &K, bits: u64) -> Got<V> {
+    fn get_bounded<T>(&self, key: &K, bits: u64, read: &impl Fn(&V, Duration) -> T) -> Got<T> {
         let good = |cache: &Bounded<K, V>| {
             let entry = cache.get(&bits).filter(|entry| entry.key == *key)?;
-            let got = self.judge(&entry);
+            let got = self.judge(&entry, read);
             (!matches!(got, Got::Miss)).then_some((got, entry))
         };
         if let Some((got, entry)) = good(&self.positive) {
@@ -258,7 +264,7 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
 
     /// In this order, each step after the one before: the entry is found, its proof is read, then
     /// the epochs, then the time.
-    fn judge(&self, entry: &Entry<K, V>) -> Got<V> {
+    fn judge<T>(&self, entry: &Entry<K, V>, read: &impl Fn(&V, Duration) -> T) -> Got<T> {
         let fresh = self.proofs.freshness(entry.asked);
         if !self.epochs.is_current(&entry.note) {
             return Got::Miss;
@@ -267,22 +273,23 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
             Kind::Positive => self.positive_ttl,
             Kind::Negative => self.negative_ttl,
         };
-        let now = millis(self.clock.monotonic());
+        let time = self.clock.monotonic();
+        let now = millis(time);
         if now >= fresh.until.min(entry.asked.millis().saturating_add(ttl)) {
             return Got::Miss;
         }
         if entry.kind == Kind::Negative {
             // Gone in a few seconds: not worth a look-up for later.
-            return Got::Fresh(entry.value.clone());
+            return Got::Fresh(read(&entry.value, time));
         }
         if fresh.outlived && entry.claim_refresh(now) {
-            return Got::Refresh(entry.value.clone());
+            return Got::Refresh(read(&entry.value, time));
         }
         if entry.claim_touch(now) {
             // What the front serves would look unused, and go first when the cache is full.
             self.positive.get(&entry.key.bits());
         }
-        Got::Fresh(entry.value.clone())
+        Got::Fresh(read(&entry.value, time))
     }
 
     fn board<F, Fut>(

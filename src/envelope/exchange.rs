@@ -73,6 +73,11 @@ impl Exchange {
 
     /// Answers at once, or says that the body is to be read first.
     pub(super) fn settle<B: ErrorBody + Body>(&mut self, response: Response<B>) -> Settled<B> {
+        let status = response.status();
+        // What `decide` would find, without taking the response apart.
+        if !status.is_client_error() && !status.is_server_error() {
+            return Settled::Done(self.close(response));
+        }
         let (mut parts, body) = response.into_parts();
         match decide(&parts, &body.size_hint(), &self.method) {
             Rewrite::Keep => Settled::Done(self.close(Response::from_parts(parts, body))),

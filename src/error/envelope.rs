@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use super::ApiError;
 
+/// As many bytes as most errors take: their text is written without growing.
+const MOST_ERRORS: usize = 256;
+
 /// Writes errors in the form that the clients of a service know.
 ///
 /// [`StandardEnvelope`](super::StandardEnvelope) and [`ProblemDetails`](super::ProblemDetails) are
@@ -69,7 +72,11 @@ impl Rendered {
     /// A value that cannot be serialised (a map whose keys are no strings) is sent as `{}`.
     pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
         let content_type = HeaderValue::from_static("application/json");
-        let body = serde_json::to_vec(body).map_or(Bytes::from_static(b"{}"), Bytes::from);
+        let mut text = Vec::with_capacity(MOST_ERRORS);
+        let body = match serde_json::to_writer(&mut text, body) {
+            Ok(()) => text.into(),
+            Err(_) => Bytes::from_static(b"{}"),
+        };
         Self { status, content_type, body }
     }
 }

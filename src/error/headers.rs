@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::{ApiError, Refusal};
+use super::{ApiError, Refusal, number};
 use crate::ScopeName;
 
 /// The realm where no layer names one.
@@ -64,7 +64,7 @@ pub(crate) fn finish(headers: &mut HeaderMap, status: StatusCode, error: &ApiErr
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
         && let Some(seconds) = error.retry_after()
     {
-        headers.insert(RETRY_AFTER, seconds.into());
+        headers.insert(RETRY_AFTER, number(seconds));
     }
 }
 

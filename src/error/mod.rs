@@ -40,6 +40,7 @@ mod body;
 mod code;
 mod envelope;
 mod headers;
+mod number;
 mod preset;
 pub(crate) mod redact;
 mod refusal;
@@ -53,6 +54,7 @@ pub use body::ErrorBody;
 pub use code::{ErrorCode, ErrorType};
 pub use envelope::{Envelope, Rendered, RequestContext};
 pub(crate) use headers::Challenges;
+pub(crate) use number::number;
 pub use preset::{ProblemDetails, StandardEnvelope};
 pub use refusal::Refusal;
 #[cfg(feature = "axum")]

@@ -39,6 +39,9 @@ impl From<Refusal> for ApiError {
         let error = ApiError::new(code).with_refusal(refusal);
         match code {
             ErrorCode::Unavailable => error.with_retry_after(LOOKUP_AGAIN),
+            ErrorCode::InvalidHeader => error.with_message(
+                "The header that names the connected account must be sent once and name one.",
+            ),
             _ => error,
         }
     }

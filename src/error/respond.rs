@@ -5,6 +5,7 @@ use http::header::{
 use http::{Extensions, HeaderName, Response, response};
 
 use super::headers::finish;
+use super::number;
 use super::{ApiError, Envelope, ErrorBody, Refusal, Rendered, RequestContext, StandardEnvelope};
 use crate::envelope::RequestId;
 use crate::telemetry;
@@ -28,13 +29,17 @@ pub(crate) fn respond<B: ErrorBody>(error: ApiError, request: &Extensions) -> Re
     response
 }
 
+/// More than a refusal has, those of a limit included: the map is made once.
+const HEADERS: usize = 12;
+
 /// The response of one who does not know the request: the standard envelope without an id.
 ///
 /// An `EnvelopeLayer` outside finds the error in the extensions and writes it anew.
 pub(crate) fn respond_alone<B: ErrorBody>(error: ApiError) -> Response<B> {
     report(&error);
     let rendered = StandardEnvelope.render(&error, &RequestContext::new(None));
-    let (parts, ()) = Response::new(()).into_parts();
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.headers.reserve(HEADERS);
     write(parts, error, rendered, Portion::All)
 }
 
@@ -64,7 +69,7 @@ pub(crate) fn write<B: ErrorBody>(
     parts.status = rendered.status;
     parts.headers.insert(CONTENT_TYPE, rendered.content_type);
     if portion != Portion::HeadersWithoutLength {
-        parts.headers.insert(CONTENT_LENGTH, rendered.body.len().into());
+        parts.headers.insert(CONTENT_LENGTH, number(rendered.body.len() as u64));
     }
     finish(&mut parts.headers, rendered.status, &error);
     parts.extensions.insert(error);

@@ -1,7 +1,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::usage::Tally;
 use super::{Inner, Keyring};
@@ -75,12 +75,12 @@ impl Keyring {
     /// What is known of the key now. Nothing is awaited; a success is counted.
     pub(crate) fn probe(&self, key: ParsedKey<'_>) -> Probe {
         let plain = KeyHash::of(key.text);
-        match self.0.cache.get(&plain) {
-            Got::Fresh(verdict) => self.0.settle(&verdict).into(),
-            Got::Refresh(verdict) => {
+        match self.0.cache.get_with(&plain, |verdict, now| self.0.settle(verdict, now)) {
+            Got::Fresh(settled) => settled.into(),
+            Got::Refresh(settled) => {
                 let query = Query::new(&self.0, plain, key);
                 self.0.cache.refresh(plain, query.slots(), move || query.ask());
-                self.0.settle(&verdict).into()
+                settled.into()
             }
             Got::Miss => Probe::Pending(self.look_up(plain, key)),
         }
@@ -99,7 +99,7 @@ impl Keyring {
         // The one boxed future: only a key that is not cached pays for it.
         Verification(Box::pin(async move {
             match loading.await {
-                Ok(verdict) => keyring.settle(&verdict),
+                Ok(verdict) => keyring.settle(&verdict, keyring.clock.monotonic()),
                 Err(LoadError::CircuitOpen) => Err(Refusal::CircuitOpen),
                 Err(_) => Err(Refusal::LookupFailed),
             }
@@ -109,7 +109,7 @@ impl Keyring {
 
 impl Inner {
     /// Turns what is known of a key into an answer to this request, by the clock of this request.
-    fn settle(&self, verdict: &Verdict) -> Result<Principal, Refusal> {
+    fn settle(&self, verdict: &Verdict, now: Duration) -> Result<Principal, Refusal> {
         let grant = match verdict {
             Verdict::Known(grant) => grant,
             Verdict::Denied(refusal) => return Err(refusal.clone()),
@@ -117,7 +117,7 @@ impl Inner {
         if grant.not_before.is_some() || grant.expires_at.is_some() {
             grant.check_time(self.clock.wall())?;
         }
-        grant.tally.count(self.clock.monotonic());
+        grant.tally.count(now);
         Ok(grant.principal.clone())
     }
 }

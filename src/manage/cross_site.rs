@@ -16,7 +16,9 @@ pub(super) fn check(request: &Parts) -> Result<(), ApiError> {
         return Err(ApiError::new(ErrorCode::Forbidden)
             .with_message("Changes are not accepted from pages of other sites."));
     }
-    if !is_json(&request.headers) {
+    // No other method changes anything here: the router answers those with 405.
+    let is_change = matches!(request.method, Method::POST | Method::PATCH);
+    if is_change && !is_json(&request.headers) {
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType)
             .with_message("Send the request with `Content-Type: application/json`."));
     }
@@ -85,7 +87,9 @@ mod tests {
             ("POST", &[json, ("origin", own), ("origin", "https://evil.example")], Some(403)),
             ("POST", &[], Some(415)),
             ("PATCH", &[("content-type", "text/plain")], Some(415)),
-            ("DELETE", &[("content-type", "application/jsonp")], Some(415)),
+            ("POST", &[("content-type", "application/jsonp")], Some(415)),
+            ("DELETE", &[], None),
+            ("DELETE", &[("origin", "https://evil.example")], Some(403)),
             ("POST", &[("content-type", "multipart/form-data; x=application/json")], Some(415)),
         ];
         for (method, headers, refused) in cases {

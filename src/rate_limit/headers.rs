@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::bucket::{Standing, seconds};
+use crate::error::number;
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -79,50 +80,6 @@ fn text(value: std::fmt::Arguments<'_>) -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// A number as a header's value; those below 4,096 cost no allocation.
-fn number(number: u64) -> HeaderValue {
-    match digits(number) {
-        Some(digits) => HeaderValue::from_static(digits),
-        None => HeaderValue::from(number),
-    }
-}
-
-/// How many numbers stand in the table.
-const NUMBERS: usize = 4096;
-
-/// `000000010002…4095`: a number's text is a part of this one.
-static DIGITS: [u8; 4 * NUMBERS] = {
-    let mut all = [0; 4 * NUMBERS];
-    let mut at = 0;
-    while at < all.len() {
-        let number = at / 4;
-        let digit = match at % 4 {
-            0 => number / 1000,
-            1 => number / 100,
-            2 => number / 10,
-            _ => number,
-        };
-        #[allow(clippy::cast_possible_truncation, reason = "a digit")]
-        #[allow(clippy::indexing_slicing, reason = "below the length; of a constant")]
-        {
-            all[at] = b'0' + (digit % 10) as u8;
-        }
-        at += 1;
-    }
-    all
-};
-
-fn digits(number: u64) -> Option<&'static str> {
-    let zeros = match number {
-        0..10 => 3,
-        10..100 => 2,
-        100..1000 => 1,
-        _ => 0,
-    };
-    let start = 4 * usize::try_from(number).ok().filter(|number| *number < NUMBERS)?;
-    std::str::from_utf8(DIGITS.get(start + zeros..start + 4)?).ok()
-}
-
 /// How many seconds a thread remembers the text of: more than a minute's quota can show at a time.
 const SECONDS: usize = 128;
 
@@ -152,9 +109,8 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn numbers_are_written_as_everyone_writes_them() {
+    fn seconds_are_written_as_everyone_writes_them() {
         for value in (0..5000).chain([u64::from(u32::MAX), u64::MAX]) {
-            assert_eq!(number(value).to_str().unwrap(), value.to_string());
             assert_eq!(second(value).to_str().unwrap(), value.to_string());
         }
     }

@@ -12,6 +12,9 @@ use super::{Limit, Plans, Quota, RateLimit};
 use crate::client_ip::TrustedProxies;
 use crate::{Clock, SystemClock};
 
+/// A request notes in one word which of them it was charged to.
+const MOST_LIMITS: usize = 64;
+
 /// Limits how often callers call; see [the module](super).
 ///
 /// The layer's constructor makes the buckets, all clones share them, and no setter makes new ones.
@@ -68,8 +71,13 @@ impl RateLimitLayer {
     ///
     /// The headers show the one with the fewest requests left, on a refusal the one with the
     /// longest wait. A limit that the layer has already is not added again.
+    ///
+    /// # Panics
+    ///
+    /// At the 65th limit.
     pub fn and(self, limit: Limit) -> Self {
         self.set(|config| {
+            assert!(config.limits.len() < MOST_LIMITS, "a layer has at most {MOST_LIMITS} limits");
             if config.limits.iter().all(|other| other.buckets.id() != limit.buckets.id()) {
                 config.limits.push(limit);
                 config.limits.sort_by_key(|limit| limit.buckets.id());

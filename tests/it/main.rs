@@ -7,12 +7,16 @@
     clippy::indexing_slicing,
     reason = "tests"
 )]
+#![allow(clippy::excessive_nesting, reason = "tables of cases, looped over in async blocks")]
 #![allow(clippy::duplicate_mod, reason = "the example servers share files by path")]
 
 mod apps;
 mod attacks;
 mod crypto_checkout;
 mod keyring;
+mod management;
+mod paykore;
 mod pik;
+mod process;
 mod store;
 mod support;

@@ -1,6 +1,5 @@
 //! What is kept, for how long, and what ends it.
 
-use std::future::Future;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 

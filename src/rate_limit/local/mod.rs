@@ -8,20 +8,20 @@
 //!    all or none. A limit's overflow bucket is locked after its shard.
 //! 4. At the cap nothing is evicted: newcomers share the overflow bucket.
 
+#[cfg(feature = "dashboard")]
+mod peek;
 mod shard;
 mod sweep;
 
 use std::fmt;
 use std::hash::BuildHasher;
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use hashbrown::DefaultHashBuilder;
 use parking_lot::{Mutex, MutexGuard};
 
 use self::shard::Shard;
-use super::Quota;
-use super::bucket::{Bucket, Standing, Who};
+use super::bucket::{Bucket, Who};
 use super::limiter::{Answer, Asked, Charge, Limiter, Verdict};
 use super::mark::LimitId;
 use crate::telemetry;
@@ -172,15 +172,6 @@ impl Buckets {
     /// How many callers are remembered.
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::SeqCst)
-    }
-
-    /// How a bucket stands; nothing is charged.
-    #[cfg(feature = "dashboard")]
-    pub(crate) fn peek(&self, who: Who<'_>, quota: Quota, now: u64) -> Standing {
-        let hash = self.hasher.hash_one(who);
-        let shard = self.shard(hash).lock();
-        let bucket = shard.find(hash, who).map_or(Bucket::FULL, |index| shard.get(index));
-        bucket.under(quota, now).standing(quota, NonZeroU32::MIN, now)
     }
 
     fn hold(&self, who: Who<'_>, most: usize) -> Held<'_> {

@@ -2,10 +2,12 @@
 
 mod authorization;
 mod call;
+mod process;
 mod server;
 mod watched;
 
 pub(crate) use authorization::Api;
 pub(crate) use call::{Answer, Call, delete, get, patch, post, request};
-pub(crate) use server::{OPERATOR, Server, Store, store};
+pub(crate) use process::Process;
+pub(crate) use server::{OPERATOR, Server};
 pub(crate) use watched::WatchedBody;

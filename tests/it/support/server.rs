@@ -18,7 +18,7 @@ const START: Duration = Duration::from_secs(1_717_200_000);
 
 pub(crate) type Store = FaultyStore<MemoryStore>;
 
-pub(crate) fn store() -> Store {
+fn store() -> Store {
     FaultyStore::new(MemoryStore::new())
 }
 

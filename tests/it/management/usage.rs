@@ -1,0 +1,72 @@
+//! `requests` and `last_used_at`: one for each successful authentication, shown at once.
+
+use std::time::Duration;
+
+use keygate::test_util::Fault;
+use serde_json::{Value, json};
+
+use super::{issue, path, server, shown};
+use crate::support::{get, post};
+
+#[tokio::test]
+async fn c6_every_authentication_counts_whatever_becomes_of_the_request() {
+    let server = server();
+    let body = json!({
+        "name": "n", "mode": "test", "scopes": ["links:read"],
+        "quota": { "per_minute": 5 },
+    });
+    let issued = server.manage("keys", body).await.expect(201).json();
+    let key = issued["key"].as_str().unwrap();
+    let links = "/api/v1/payment_links";
+    for (count, call, status) in [
+        (1, get(links), 200),
+        (2, get("/api/v1/events"), 403),
+        (3, get("/api/v1/payment_links/none"), 404),
+        (4, get("/api/v1/nothing"), 404),
+        (5, post("/api/v1/events"), 405),
+        (6, get(links), 429),
+        (7, get(links), 429),
+    ] {
+        server.clock.advance(Duration::from_millis(100));
+        server.send(call.bearer(key)).await.expect(status);
+        let shown = shown(&server, &issued).await;
+        assert_eq!(shown["requests"], count, "after {status}");
+        assert_eq!(shown["last_used_at"], format!("2024-06-01T00:00:00.{count}Z"));
+        let listed = server.look("keys").await.expect(200).json();
+        assert_eq!(listed["data"], json!([shown]), "the list shows the same");
+    }
+}
+
+#[tokio::test]
+async fn c6_what_is_refused_at_the_door_does_not_count() {
+    let server = server();
+    let issued = issue(&server, "n", "test", &["links:read"]).await;
+    let key = issued["key"].as_str().unwrap();
+    let links = || get("/api/v1/payment_links");
+    server.send(links().bearer(key).bearer(key)).await.expect(400);
+    server.send(links().header("authorization", format!("Bearer:{key}"))).await.expect(401);
+    server.send(links().bearer(&key.replace("_test_", "_live_"))).await.expect(401);
+    server.send(get("/nothing").bearer(key)).await.expect(404);
+    server.store.set(Fault::Fail);
+    server.send(links().bearer(key)).await.expect(503);
+    server.store.set(Fault::None);
+    server.manage(&path(&issued, "/revoke"), json!({})).await.expect(200);
+    server.send(links().bearer(key)).await.expect(401);
+    let shown = shown(&server, &issued).await;
+    assert_eq!((&shown["requests"], &shown["last_used_at"]), (&json!(0), &Value::Null));
+}
+
+#[tokio::test]
+async fn c6_a_successor_counts_for_itself() {
+    let server = server();
+    let old = issue(&server, "n", "test", &["links:read"]).await;
+    let links = |key: &Value| get("/api/v1/payment_links").bearer(key["key"].as_str().unwrap());
+    server.send(links(&old)).await.expect(200);
+    let rotate = json!({ "overlap_seconds": 60 });
+    let new = server.manage(&path(&old, "/rotate"), rotate).await.expect(201).json();
+    assert_eq!((&new["requests"], &new["last_used_at"]), (&json!(0), &Value::Null));
+    server.send(links(&new)).await.expect(200);
+    server.send(links(&new)).await.expect(200);
+    assert_eq!(shown(&server, &old).await["requests"], 1);
+    assert_eq!(shown(&server, &new).await["requests"], 2);
+}
