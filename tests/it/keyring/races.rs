@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use keygate::test_util::Fault;
-use keygate::{KeyUpdate, Keyring, KeyringError, Refusal};
+use keygate::{IssuedKey, KeyUpdate, Keyring, KeyringError, Refusal};
 use tokio::time::Instant;
 
 use super::{builder, issued, store};
