@@ -204,7 +204,7 @@ impl Query {
             on_behalf_of: None,
             plan: record.plan,
             quota: record.quota,
-            catalogue,
+            catalogue: Some(catalogue),
         }
     }
 }

@@ -13,8 +13,10 @@ use crate::ApiError;
 
 /// Decides who may manage keys.
 ///
-/// [`BasicAuth`](super::BasicAuth) is one. An application with sessions writes its own, as a type
-/// or as a function of the request's head:
+/// [`BasicAuth`](super::BasicAuth) is one, and it limits guesses; put
+/// [`RateLimitLayer::per_client_ip`](crate::RateLimitLayer::per_client_ip) around your own. An
+/// application with sessions writes a type, or hands a function of the request's head to
+/// [`router`](super::router): `|head: &Parts| …`.
 ///
 /// ```
 /// use keygate::manage::Gate;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
@@ -66,9 +67,11 @@ pub(super) async fn update(
 pub(super) async fn revoke(
     State(keyring): State<Keyring>,
     Path(id): Path<String>,
-    Json(body): Json<RevokeBody>,
+    body: Bytes,
 ) -> Result<Json<KeyView>, ApiError> {
     let id = key_id(&id)?;
+    // The reason is optional, and so is the object around it.
+    let body = if body.is_empty() { RevokeBody::default() } else { Json::from_bytes(&body)?.0 };
     let revoked = match body.reason {
         Some(reason) if reason.chars().count() > MAX_REASON => {
             let problem = format!("must have at most {MAX_REASON} characters");
