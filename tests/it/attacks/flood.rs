@@ -89,6 +89,9 @@ fn junk(number: usize) -> String {
     format!("ck_test_{number:032}")
 }
 
+/// More made-up keys than either cache holds, negative or positive.
+const JUNK: usize = 50_000;
+
 #[tokio::test]
 async fn v7_made_up_keys_cost_the_hot_ones_nothing() {
     let store = store();
@@ -100,8 +103,6 @@ async fn v7_made_up_keys_cost_the_hot_ones_nothing() {
         hot.push(key);
     }
     let before = store.lookups();
-    // More than either cache holds, negative or positive.
-    const JUNK: usize = 50_000;
     for number in 0..JUNK {
         let refused = keys.verify(&junk(number)).await.unwrap_err();
         assert_eq!(refused, Refusal::UnknownKey);

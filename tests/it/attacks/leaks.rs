@@ -81,7 +81,7 @@ async fn s1_v10_no_log_error_or_debug_of_a_keyring_shows_a_key() {
     seen += &shown(&keys.verify(&format!("{text}x")).await.unwrap_err());
     let new = || NewKey::named("canary");
     let whole = keys.import(new(), key.key().hash(), &text).await.unwrap_err();
-    seen += &format!("{} {}", shown(&whole), whole);
+    seen += &(shown(&whole) + &whole.to_string());
     for fault in [Fault::Fail, Fault::Panic, Fault::Hang] {
         store.set(fault);
         let cold = unknown();
