@@ -2,8 +2,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Buf as _;
-use http::header::{ALLOW, HeaderName};
-use http::{HeaderValue, Method, Request, Response, StatusCode, response};
+use http::header::HeaderName;
+use http::{HeaderValue, Method, Request, Response, response};
 use http_body::Body;
 use http_body_util::Collected;
 
@@ -153,11 +153,6 @@ impl Exchange {
         if self.nested {
             // The inner envelope has written it: the outer one must not write it again.
             parts.extensions.insert(AsIs);
-        }
-        if rendered.status != StatusCode::METHOD_NOT_ALLOWED {
-            // axum adds it outside of the layers of a route, also to a refusal: whoever may not
-            // enter would learn which paths exist.
-            parts.headers.remove(ALLOW);
         }
         let response = write(parts, error, rendered, portion);
         self.close(response)

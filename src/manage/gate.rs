@@ -4,6 +4,8 @@ use std::{future::Future, pin::Pin};
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use tower::Service;
 use tower_layer::Layer;
@@ -122,10 +124,13 @@ where
                 Ok(()) => cross_site::check(&parts),
                 refused => refused,
             };
-            match admitted {
-                Ok(()) => inner.call(Request::from_parts(parts, body)).await,
-                Err(error) => Ok(error.into_response()),
-            }
+            let mut response = match admitted {
+                Ok(()) => inner.call(Request::from_parts(parts, body)).await?,
+                Err(error) => error.into_response(),
+            };
+            // Who has which keys, and one answer with a key's text: nobody on the way keeps that.
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            Ok(response)
         })
     }
 }

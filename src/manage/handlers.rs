@@ -4,7 +4,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Deserialize;
 
 use super::dto::{
@@ -134,10 +134,7 @@ impl ListQuery {
 fn shown_once(issued: &IssuedKey, keyring: &Keyring) -> Response {
     let view = KeyView::new(issued.record().clone(), keyring);
     let body = Json(IssuedView { view, key: issued.key().expose() });
-    let mut response = (StatusCode::CREATED, body).into_response();
-    // The only answer with a secret in it must not be kept by anyone on the way.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    (StatusCode::CREATED, body).into_response()
 }
 
 fn key_id(text: &str) -> Result<KeyId, ApiError> {

@@ -5,7 +5,7 @@
 //! 2. **Changes come from its own pages or from programs**: they need
 //!    `Content-Type: application/json`, and neither an `Origin` of another site nor a
 //!    `Sec-Fetch-Site` that tells of one. A page elsewhere cannot use an operator's credentials.
-//! 3. **A key's text is in one answer only**, the one that issues it.
+//! 3. **A key's text is in one answer only**, the one that issues it. Every answer is `no-store`.
 //! 4. **Errors are [`ApiError`]s**, written by the service's own envelope.
 //!
 //! | request | body | answer |

@@ -10,7 +10,6 @@
 #![allow(clippy::excessive_nesting, reason = "tables of cases, looped over in async blocks")]
 #![allow(clippy::duplicate_mod, reason = "the example servers share files by path")]
 
-mod allow;
 mod apps;
 mod attacks;
 mod crypto_checkout;
