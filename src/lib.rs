@@ -62,9 +62,10 @@
 //!
 //! Three rules keep a router closed:
 //!
-//! 1. Give every router that has the layers its own `.fallback(keygate::not_found)`. Without one,
-//!    axum answers unknown paths below a *nested* router outside its layers, and the fallback of a
-//!    *merged* router takes over everyone's 404.
+//! 1. Give every *nested* router that has the layers its own `.fallback(keygate::not_found)`. Without
+//!    one, axum answers unknown paths below it outside its layers. Of routers that are *merged*
+//!    exactly one has a fallback, the one with the strictest layers: it takes over everyone's 404
+//!    ([`AuthLayer::allow_anonymous`] shows it).
 //! 2. Mount layers that change the body type outside these. The compiler says so where it matters.
 //! 3. An extractor that finds no layer answers 500 `misconfigured` and logs what is missing. A
 //!    mistake in the order never opens a route.
@@ -117,7 +118,9 @@ pub use auth::{AuthLayer, RequireScope};
 pub use client_ip::{Peer, TrustedProxies};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use envelope::EnvelopeLayer;
-pub use error::{ApiError, ErrorBody, ErrorCode, ErrorType, Refusal};
+pub use error::{
+    ApiError, Envelope, ErrorBody, ErrorCode, ErrorType, ProblemDetails, Refusal, StandardEnvelope,
+};
 #[cfg(feature = "axum")]
 pub use extract::{Json, Scoped, not_found};
 pub use key::{

@@ -75,7 +75,8 @@ pub(crate) struct Claims {
     pub(crate) plan: Option<PlanName>,
     pub(crate) quota: Option<Quota>,
     /// What scopes the keyring knows, so that an extractor can tell a refusal from a mistake.
-    pub(crate) catalogue: Catalogue,
+    /// `None` where no keyring made the principal: then every scope counts as known.
+    pub(crate) catalogue: Option<Catalogue>,
 }
 
 impl Principal {
@@ -152,7 +153,7 @@ impl Principal {
         self.claims.quota.as_ref()
     }
 
-    pub(crate) fn catalogue(&self) -> Catalogue {
+    pub(crate) fn catalogue(&self) -> Option<Catalogue> {
         self.claims.catalogue
     }
 

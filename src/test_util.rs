@@ -1,11 +1,36 @@
 //! Callers without keys and stores that fail, for tests of services that use this crate.
 //!
-//! ```
-//! use keygate::test_util::principal;
-//! use keygate::{Mode, ScopeName};
+//! A handler is called with a caller made by hand; a router is sent a request that has one among
+//! its extensions:
 //!
-//! let caller = principal("acct_1", Mode::Test, [ScopeName::from_static("links:read")]);
-//! assert_eq!(caller.account().as_str(), "acct_1");
+//! ```
+//! use axum::{Router, body::Body, http::Request, routing::get};
+//! use keygate::test_util::{principal, scoped};
+//! use keygate::{Mode, Scope, Scoped, scopes};
+//! use tower::ServiceExt;
+//!
+//! scopes! {
+//!     /// Everything a key can be issued with.
+//!     pub catalogue SCOPES;
+//!     /// List payment links.
+//!     pub LinksRead = "links:read";
+//! }
+//!
+//! async fn list(caller: Scoped<LinksRead>) -> String {
+//!     caller.account().to_string()
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let reader = principal("acct_1", Mode::Test, [LinksRead::NAME]);
+//! let stranger = principal("acct_2", Mode::Test, []);
+//! assert_eq!(list(scoped(reader).unwrap()).await, "acct_1");
+//! assert_eq!(scoped::<LinksRead>(stranger.clone()).unwrap_err().status(), 403);
+//!
+//! let mut request = Request::get("/").body(Body::empty()).unwrap();
+//! request.extensions_mut().insert(stranger);
+//! let response = Router::new().route("/", get(list)).oneshot(request).await.unwrap();
+//! assert_eq!(response.status(), 403);
+//! # }
 //! ```
 
 use std::future;
@@ -16,7 +41,6 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 use crate::principal::Claims;
-use crate::scope::Catalogue;
 use crate::store::{
     ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
 };
@@ -47,8 +71,22 @@ pub fn principal(
         on_behalf_of: None,
         plan: None,
         quota: None,
-        catalogue: Catalogue::default(),
+        catalogue: None,
     })
+}
+
+/// A caller as a handler's `Scoped<R>` argument, by the very check that guards the handler.
+///
+/// # Errors
+///
+/// 403 `insufficient_scope` if the caller lacks what `R` requires.
+#[cfg(feature = "axum")]
+pub fn scoped<R: crate::Requirement>(
+    principal: Principal,
+) -> Result<crate::Scoped<R>, crate::ApiError> {
+    let mut extensions = http::Extensions::new();
+    extensions.insert(principal);
+    crate::Scoped::of(&extensions)
 }
 
 /// A store that does what it is told wrong; see [`Fault`]. Clones share the fault and the counts.

@@ -17,11 +17,11 @@ use tower::Service;
 use crate::counting::allocations;
 use crate::keys::Random;
 
-const ROUNDS: usize = 1_000;
+const ROUNDS: usize = 500;
 /// So few that most rounds end before the scheduler takes the processor away.
-const REQUESTS: u64 = 100;
+const REQUESTS: u64 = 200;
 /// Before each round, not measured: they bring the variant back into the processor's caches.
-const LEAD_IN: u64 = 40;
+const LEAD_IN: u64 = 300;
 
 /// Look-ups of a keyring run here.
 pub static RUNTIME: LazyLock<Runtime> =

@@ -28,8 +28,8 @@ pub(crate) fn authorize<R: Requirement>(extensions: &Extensions) -> Result<&Prin
     if R::is_met(principal.scopes()) {
         return Ok(principal);
     }
-    let catalogue = principal.catalogue();
-    if !R::scopes().iter().all(|scope| catalogue.contains(scope)) {
+    let declared = |scope| principal.catalogue().is_none_or(|catalogue| catalogue.contains(scope));
+    if !R::scopes().iter().all(declared) {
         return Err(ApiError::misconfigured(UNDECLARED_SCOPE));
     }
     let error = ApiError::insufficient_scope(R::missing(principal.scopes()));

@@ -89,6 +89,30 @@ impl AuthLayer {
     /// Lets requests without any credential through, marked [`Anonymous`](super::Anonymous).
     ///
     /// A bad credential is still 401 and a failing store 503. Handlers take `Option<Principal>`.
+    ///
+    /// A [`RateLimitLayer`](crate::RateLimitLayer) inside counts such callers by their address:
+    /// serve with `into_make_service_with_connect_info::<SocketAddr>()`, and in tests put a
+    /// [`Peer`](crate::Peer) into the request's extensions.
+    ///
+    /// Routes with different rules are routers with different layers. Of routers that are merged
+    /// exactly one has a fallback, the one with the strictest layers:
+    ///
+    /// ```
+    /// # #[cfg(feature = "axum")] {
+    /// # use axum::{Router, routing::get};
+    /// # use keygate::{AuthLayer, Keyring};
+    /// # fn routes(keys: Keyring) -> Router {
+    /// # async fn handler() {}
+    /// let keyed = Router::new()
+    ///     .route("/links", get(handler))
+    ///     .fallback(keygate::not_found)
+    ///     .layer(AuthLayer::new(keys.clone()));
+    /// let open = Router::new()
+    ///     .route("/prices", get(handler))
+    ///     .layer(AuthLayer::new(keys).allow_anonymous());
+    /// Router::new().nest("/api/v1", keyed.merge(open))
+    /// # } }
+    /// ```
     pub fn allow_anonymous(self) -> Self {
         self.with(|rules| rules.anonymous = true)
     }

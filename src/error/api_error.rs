@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, StatusCode};
 
+use super::redact::{holds_key, redact};
 use super::{ErrorCode, ErrorType, Refusal};
 use crate::ScopeName;
 
@@ -94,11 +95,15 @@ impl ApiError {
     }
 
     /// 422 `invalid_field`: names the field and says what is wrong with it.
+    ///
+    /// What looks like a key's text in either is sent as `[redacted]`: texts about a client's input
+    /// tend to quote it.
     pub fn invalid_field(
         name: impl Into<Cow<'static, str>>,
         problem: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let field = FieldError { name: name.into(), problem: problem.into() };
+        let field =
+            FieldError { name: without_keys(name.into()), problem: without_keys(problem.into()) };
         let mut error = Self::new(ErrorCode::InvalidField)
             .with_message(format!("{}: {}", field.name, field.problem));
         error.inner().fields.push(field);
@@ -263,4 +268,8 @@ impl Error for ApiError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source.as_ref().map(|source| source.as_ref() as _)
     }
+}
+
+fn without_keys(text: Cow<'static, str>) -> Cow<'static, str> {
+    if holds_key(&text) { redact(&text).into_owned().into() } else { text }
 }

@@ -86,7 +86,7 @@ codes! {
     /// 403: the key lacks a scope.
     InsufficientScope = "insufficient_scope", Permission, FORBIDDEN, "The API key lacks a scope that this request needs.";
     /// 403: the caller may not do this, whatever its scopes.
-    Forbidden = "forbidden", Permission, FORBIDDEN, "The API key may not do this.";
+    Forbidden = "forbidden", Permission, FORBIDDEN, "This is not allowed.";
     /// 403: plain HTTP.
     HttpsRequired = "https_required", Permission, FORBIDDEN, "Requests must be made over HTTPS.";
     /// 404: no such path or object.

@@ -45,7 +45,7 @@ fn c9_every_code_in_the_standard_envelope() {
     400 application/json {"error":{"type":"invalid_request","code":"invalid_header","message":"A header of the request is not valid.","requestId":"req_01j9zc3vq0"}}
     401 application/json {"error":{"type":"authentication","code":"invalid_api_key","message":"No valid API key was provided.","requestId":"req_01j9zc3vq0"}}
     403 application/json {"error":{"type":"permission","code":"insufficient_scope","message":"The API key lacks the scopes `links:read`, `links:write`.","requestId":"req_01j9zc3vq0"}}
-    403 application/json {"error":{"type":"permission","code":"forbidden","message":"The API key may not do this.","requestId":"req_01j9zc3vq0"}}
+    403 application/json {"error":{"type":"permission","code":"forbidden","message":"This is not allowed.","requestId":"req_01j9zc3vq0"}}
     403 application/json {"error":{"type":"permission","code":"https_required","message":"Requests must be made over HTTPS.","requestId":"req_01j9zc3vq0"}}
     404 application/json {"error":{"type":"not_found","code":"not_found","message":"No such resource.","requestId":"req_01j9zc3vq0"}}
     405 application/json {"error":{"type":"invalid_request","code":"method_not_allowed","message":"The method is not allowed for this resource.","requestId":"req_01j9zc3vq0"}}
@@ -68,7 +68,7 @@ fn every_code_as_problem_details() {
     400 application/problem+json {"type":"about:blank","title":"Bad Request","status":400,"detail":"A header of the request is not valid.","code":"invalid_header","request_id":"req_01j9zc3vq0"}
     401 application/problem+json {"type":"about:blank","title":"Unauthorized","status":401,"detail":"No valid API key was provided.","code":"invalid_api_key","request_id":"req_01j9zc3vq0"}
     403 application/problem+json {"type":"about:blank","title":"Forbidden","status":403,"detail":"The API key lacks the scopes `links:read`, `links:write`.","code":"insufficient_scope","request_id":"req_01j9zc3vq0","missing_scopes":["links:read","links:write"]}
-    403 application/problem+json {"type":"about:blank","title":"Forbidden","status":403,"detail":"The API key may not do this.","code":"forbidden","request_id":"req_01j9zc3vq0"}
+    403 application/problem+json {"type":"about:blank","title":"Forbidden","status":403,"detail":"This is not allowed.","code":"forbidden","request_id":"req_01j9zc3vq0"}
     403 application/problem+json {"type":"about:blank","title":"Forbidden","status":403,"detail":"Requests must be made over HTTPS.","code":"https_required","request_id":"req_01j9zc3vq0"}
     404 application/problem+json {"type":"about:blank","title":"Not Found","status":404,"detail":"No such resource.","code":"not_found","request_id":"req_01j9zc3vq0"}
     405 application/problem+json {"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"The method is not allowed for this resource.","code":"method_not_allowed","request_id":"req_01j9zc3vq0"}

@@ -14,7 +14,8 @@ impl IntoResponse for ApiError {
 /// A handler for paths that do not exist: 404 `not_found`.
 ///
 /// As the fallback of a nested router it makes that router's layers answer for unknown paths too,
-/// so that a caller without a key learns nothing about which paths exist:
+/// so that a caller without a key gets the same 401 for them as for paths that exist. (axum itself
+/// adds `Allow` to what a path answers to a method that it does not have, also to a 401.)
 ///
 /// ```
 /// use axum::Router;

@@ -3,6 +3,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
+use http::Extensions;
 use http::request::Parts;
 
 use crate::auth::authorize;
@@ -42,6 +43,12 @@ pub struct Scoped<R: Requirement> {
 }
 
 impl<R: Requirement> Scoped<R> {
+    /// The caller that is among a request's extensions, if it holds what `R` requires.
+    pub(crate) fn of(extensions: &Extensions) -> Result<Self, ApiError> {
+        let principal = authorize::<R>(extensions)?.clone();
+        Ok(Self { principal, requirement: PhantomData })
+    }
+
     /// The caller alone, to hand on to functions that need no proof of a scope.
     #[must_use]
     pub fn into_principal(self) -> Principal {
@@ -61,8 +68,7 @@ impl<R: Requirement, S: Send + Sync> FromRequestParts<S> for Scoped<R> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let principal = authorize::<R>(&parts.extensions)?.clone();
-        Ok(Self { principal, requirement: PhantomData })
+        Self::of(&parts.extensions)
     }
 }
 

@@ -143,7 +143,7 @@ impl KeyringBuilder {
         self
     }
 
-    /// How many keys are cached. 100,000 unless set, at about 450 bytes each.
+    /// How many keys are cached. 100,000 unless set, at about 900 bytes each with its limit.
     pub fn capacity(mut self, keys: u64) -> Self {
         self.capacity = keys;
         self
@@ -155,7 +155,26 @@ impl KeyringBuilder {
         self
     }
 
-    /// Replaces the clock, for tests.
+    /// Replaces the clock, for tests. The layers have clocks of their own: hand them the same.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use keygate::{Clock, KeyFormat, Keyring, ManualClock, MemoryStore, NewKey, Refusal};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?)
+    ///     .with_clock(clock.clone())
+    ///     .build()?;
+    /// let end = clock.wall() + Duration::from_secs(60);
+    /// let key = keys.issue(NewKey::named("a minute").expires_at(end)).await?;
+    /// keys.verify(key.key().expose()).await.unwrap();
+    ///
+    /// clock.advance(Duration::from_secs(60));
+    /// let refused = keys.verify(key.key().expose()).await.unwrap_err();
+    /// assert_eq!(refused, Refusal::Expired { at: end });
+    /// # Ok(()) }
+    /// ```
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

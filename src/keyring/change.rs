@@ -66,6 +66,8 @@ impl Keyring {
 
     /// Changes a key's name, scopes, plan, quota or expiry. It counts for the next request.
     ///
+    /// The expiry of a rotation's predecessor can be changed too: that prolongs the overlap.
+    ///
     /// # Errors
     ///
     /// [`KeyringError::UnknownKey`]; [`KeyringError::Revoked`]; else as [`Self::issue`].

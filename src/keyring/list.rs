@@ -24,6 +24,19 @@ impl Keyring {
 
     /// The keys that the filter asks for, newest first. Revoked keys stay listed for ever.
     ///
+    /// ```
+    /// # use keygate::{KeyFilter, Keyring, KeyringError};
+    /// # async fn all(keys: &Keyring) -> Result<(), KeyringError> {
+    /// let mut filter = KeyFilter::default().limit(200);
+    /// loop {
+    ///     let page = keys.list(filter.clone()).await?;
+    ///     // … page.records …
+    ///     let Some(next) = page.next else { break };
+    ///     filter = filter.cursor(next);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Self::find`].

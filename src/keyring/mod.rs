@@ -11,6 +11,8 @@
 //! 5. **One look-up per key**, however many requests wait for it.
 //! 6. **A verb that was begun is finished**, whether or not its caller waits.
 //!
+//! It needs a tokio runtime with its timer (`enable_all` or `enable_time`).
+//!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use keygate::store::MemoryStore;

@@ -67,11 +67,13 @@ mod tests {
     use super::*;
     use http::{Request, StatusCode};
 
+    type Headers<'h> = &'h [(&'h str, &'h str)];
+
     #[test]
     fn m1_a_change_comes_from_here_or_from_a_program() {
         let own = "http://127.0.0.1:3000";
         let json = ("content-type", "application/json");
-        let cases: &[(&str, &[(&str, &str)], Option<u16>)] = &[
+        let cases: &[(&str, Headers<'_>, Option<u16>)] = &[
             ("GET", &[("origin", "https://evil.example")], None),
             ("POST", &[json], None),
             ("POST", &[("content-type", "Application/JSON; charset=utf-8")], None),

@@ -4,6 +4,8 @@ use std::{future::Future, pin::Pin};
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use tower::Service;
 use tower_layer::Layer;
@@ -13,8 +15,10 @@ use crate::ApiError;
 
 /// Decides who may manage keys.
 ///
-/// [`BasicAuth`](super::BasicAuth) is one. An application with sessions writes its own, as a type
-/// or as a function of the request's head:
+/// [`BasicAuth`](super::BasicAuth) is one, and it limits guesses; put
+/// [`RateLimitLayer::per_client_ip`](crate::RateLimitLayer::per_client_ip) around your own. An
+/// application with sessions writes a type, or hands a function of the request's head to
+/// [`router`](super::router): `|head: &Parts| …`.
 ///
 /// ```
 /// use keygate::manage::Gate;
@@ -120,10 +124,13 @@ where
                 Ok(()) => cross_site::check(&parts),
                 refused => refused,
             };
-            match admitted {
-                Ok(()) => inner.call(Request::from_parts(parts, body)).await,
-                Err(error) => Ok(error.into_response()),
-            }
+            let mut response = match admitted {
+                Ok(()) => inner.call(Request::from_parts(parts, body)).await?,
+                Err(error) => error.into_response(),
+            };
+            // Who has which keys, and one answer with a key's text: nobody on the way keeps that.
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            Ok(response)
         })
     }
 }

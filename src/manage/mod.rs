@@ -5,7 +5,7 @@
 //! 2. **Changes come from its own pages or from programs**: they need
 //!    `Content-Type: application/json`, and neither an `Origin` of another site nor a
 //!    `Sec-Fetch-Site` that tells of one. A page elsewhere cannot use an operator's credentials.
-//! 3. **A key's text is in one answer only**, the one that issues it.
+//! 3. **A key's text is in one answer only**, the one that issues it. Every answer is `no-store`.
 //! 4. **Errors are [`ApiError`]s**, written by the service's own envelope.
 //!
 //! | request | body | answer |
@@ -18,6 +18,20 @@
 //! | `POST keys/{id}/rotate` | `{"overlap_seconds"}` | 201 the successor with `"key"`; 409 if revoked, expired or rotated |
 //! | `GET scopes` | | 200 `{"data":[{"name","description"}]}` |
 //!
+//! Nested under `/dashboard/api` the first is `/dashboard/api/keys`. A KEY has every field always,
+//! `null` where there is nothing:
+//!
+//! ```json
+//! {"id": "key_…", "name": "WooCommerce plugin", "hint": "ck_test_abc123", "kind": "secret",
+//!  "mode": "test", "scopes": ["links:read"], "account": "acct_1", "plan": null,
+//!  "quota": {"per_minute": 300, "burst": 300}, "status": "active",
+//!  "created_at": "2025-01-01T00:00:00Z", "expires_at": null, "last_used_at": null,
+//!  "revoked_at": null, "revoked_reason": null, "replaces": null, "replaced_by": null,
+//!  "requests": 0}
+//! ```
+//!
+//! `status` is `active`, `revoked` or `expired`; the predecessor of a rotation is `active` until its
+//! `expires_at`. `requests` and `last_used_at` count the successful authentications of this process.
 //! `limit` is 1 to 200, 50 unless set. A quota is `{"per_minute":N,"burst":N}`, the burst N unless
 //! given. Times are RFC 3339 in UTC. Modes are called as the keyring's formats call them.
 //!

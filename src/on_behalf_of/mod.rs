@@ -10,7 +10,9 @@
 //!    account have, so that a missing capability is 403, whatever the key.
 //! 5. Answers are cached for ten seconds, refusals for five, until
 //!    [`OnBehalfOfLayer::invalidate`]; a directory that fails or is silent for 250 ms is 503.
-//! 6. It stands inside the limits, so that one key cannot make unlimited look-ups:
+//! 6. Routes outside this layer ignore the header: mount it on every router that platforms call. An
+//!    anonymous caller who sends it gets 401.
+//! 7. It stands inside the limits, so that one key cannot make unlimited look-ups:
 //!
 //! ```
 //! use keygate::on_behalf_of::{AccountDirectory, Connection, DirectoryError, OnBehalfOfLayer};

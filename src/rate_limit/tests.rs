@@ -60,7 +60,7 @@ fn claims(key: &str, account: &str) -> Claims {
         on_behalf_of: None,
         plan: None,
         quota: None,
-        catalogue: crate::scope::Catalogue::default(),
+        catalogue: None,
     }
 }
 

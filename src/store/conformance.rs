@@ -36,6 +36,7 @@ macro_rules! store_conformance {
             a_rotation_never_extends
             what_has_ended_is_not_rotated
             of_two_rotations_one_wins
+            a_successor_of_what_has_changed_is_refused
             lists_are_newest_first_and_filtered
             pages_join_without_gap_or_repeat
             times_are_kept_to_the_microsecond
@@ -215,6 +216,21 @@ pub async fn of_two_rotations_one_wins(store: &impl KeyStore) {
     assert_eq!(store.list(KeyQuery::new(at(0))).await.unwrap().len(), 2);
 }
 
+pub async fn a_successor_of_what_has_changed_is_refused(store: &impl KeyStore) {
+    let old = stored(store, 1).await;
+    let step = rotation(&old, 2, at(600));
+    let fewer = RecordUpdate {
+        scopes: Some([ScopeName::from_static("a:read")].into_iter().collect()),
+        ..RecordUpdate::default()
+    };
+    store.update(&old.id, fewer).await.unwrap();
+    // It would bring back the scope that was taken away.
+    let outcome = store.rotate(&old.id, step.clone()).await.unwrap();
+    assert!(matches!(outcome, Outcome::Changed));
+    assert!(store.find_by_id(&step.successor.id).await.unwrap().is_none());
+    assert!(found(store, &old.id).await.replaced_by.is_none());
+}
+
 pub async fn lists_are_newest_first_and_filtered(store: &impl KeyStore) {
     for number in [2, 4, 1, 3] {
         stored(store, number).await;
@@ -283,8 +299,13 @@ pub async fn the_feed_tells_changes_and_proofs(store: &impl KeyStore) {
     store.rotate(&old.id, rotation(&old, 2, at(600))).await.unwrap();
     store.revoke(&old.id, at(10), None).await.unwrap();
     store.prove(18).await.unwrap();
+    let renamed = stored(store, 4).await;
+    store.prove(19).await.unwrap();
+    let update = RecordUpdate { name: Some("new".into()), ..RecordUpdate::default() };
+    store.update(&renamed.id, update).await.unwrap();
+    store.prove(20).await.unwrap();
     let mut heard = Vec::new();
-    while heard.last() != Some(&Change::Proof(18)) {
+    while heard.last() != Some(&Change::Proof(20)) {
         heard.push(feed.next().await.unwrap());
     }
     let place = heard.iter().position(|change| *change == Change::Proof(17)).unwrap();
@@ -292,4 +313,7 @@ pub async fn the_feed_tells_changes_and_proofs(store: &impl KeyStore) {
     assert!(before.contains(&Change::Key(old.hash)));
     assert!(after.contains(&Change::Key(old.hash)));
     assert!(after.contains(&Change::Key(record(2).hash)));
+    // The update is told by itself, not only the insert before it.
+    let place = heard.iter().position(|change| *change == Change::Proof(19)).unwrap();
+    assert!(heard.split_at(place).1.contains(&Change::Key(renamed.hash)));
 }

@@ -11,6 +11,10 @@
 //! 4. **A failure is a [`StoreError`]**, never `None`: callers turn `None` into 401 and errors into 503.
 //! 5. **Lists are newest first**, by creation and then by id, both descending.
 //! 6. **Times are kept to the microsecond.** The keyring hands over none that is finer.
+//! 7. **A feed misses nothing or ends.** It yields every change that was committed since it was
+//!    subscribed to, and a proof after all changes that were committed before the proof was sent.
+//!    A store that may have missed one ends the feed: a proof that overtakes a change, or comes
+//!    after a lost one, keeps what was revoked in the cache for its whole time.
 //!
 //! The suite `store_conformance!` (feature `test-util`) tests these rules on any store.
 //!

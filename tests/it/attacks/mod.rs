@@ -42,7 +42,7 @@ fn unknown() -> String {
 
 /// Lets time pass on both clocks, in steps small enough for every timer.
 async fn pass(clock: &ManualClock, time: Duration) {
-    const STEP: Duration = Duration::from_millis(50);
+    const STEP: Duration = Duration::from_millis(100);
     let mut left = time;
     while !left.is_zero() {
         let step = left.min(STEP);

@@ -122,13 +122,9 @@ impl Tap {
         match (*self.0.wire.borrow(), change) {
             (Wire::Up, change) => self.0.feeds.tell(change),
             (Wire::ProofsOnly(late), Change::Proof(_)) => {
-                let feeds = self.0.feeds.all();
-                tokio::spawn(async move {
-                    tokio::time::sleep(late).await;
-                    for feed in feeds {
-                        let _ = feed.try_send(change);
-                    }
-                });
+                for feed in self.0.feeds.all() {
+                    tokio::spawn(deliver(feed, change, late));
+                }
             }
             _ => {}
         }
@@ -140,6 +136,11 @@ impl Tap {
         }
         outcome
     }
+}
+
+async fn deliver(feed: mpsc::Sender<Change>, change: Change, late: Duration) {
+    tokio::time::sleep(late).await;
+    let _ = feed.try_send(change);
 }
 
 async fn suffer(call: &watch::Sender<Call>) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use keygate::test_util::Fault;
-use keygate::{KeyUpdate, Keyring, KeyringError, Refusal};
+use keygate::{IssuedKey, KeyUpdate, Keyring, KeyringError, Refusal};
 use tokio::time::Instant;
 
 use super::{builder, issued, store};
@@ -71,11 +71,10 @@ async fn r6_a_revocation_that_was_dropped_is_carried_out() {
         keys.verify(key.key().expose()).await.unwrap();
         let mut revocation = Box::pin(keys.revoke_because(key.id(), "first"));
         let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..polls {
-            if revocation.as_mut().poll(&mut context).is_ready() {
-                break;
-            }
+        let mut left = polls;
+        while left > 0 && revocation.as_mut().poll(&mut context).is_pending() {
             tokio::task::yield_now().await;
+            left -= 1;
         }
         drop(revocation);
         for _ in 0..10 {
@@ -145,16 +144,21 @@ async fn r7_of_a_rotation_and_a_revocation_one_wins() {
     }
 }
 
+fn rotate(
+    keys: &Keyring,
+    key: &IssuedKey,
+) -> impl Future<Output = Result<IssuedKey, KeyringError>> + Send + use<> {
+    let (keys, id) = (keys.clone(), key.id().clone());
+    async move { keys.rotate(&id, OVERLAP).await }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn r7_of_two_rotations_one_wins() {
     let keys = builder(&store()).build().unwrap();
     for _ in 0..5_000 {
         let key = issued(&keys).await;
-        let rotate = || {
-            let (keys, id) = (keys.clone(), key.id().clone());
-            tokio::spawn(async move { keys.rotate(&id, OVERLAP).await })
-        };
-        let (first, second) = (rotate(), rotate());
+        let first = tokio::spawn(rotate(&keys, &key));
+        let second = tokio::spawn(rotate(&keys, &key));
         let successors = [first.await.unwrap(), second.await.unwrap()];
         let won: Vec<_> = successors.iter().flatten().collect();
         assert_eq!(won.len(), 1);
