@@ -5,16 +5,21 @@
 use std::error::Error;
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use axum::Router;
 use keygate::{ApiKey, IssuedKey, KeyFilter, Keyring, KeyringError, NewKey};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 /// The port where `PORT` does not name one.
 const DEFAULT_PORT: u16 = 3000;
+
+/// How long requests under way have to finish at the end.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A key that is issued where there is none yet, and how to try it.
 pub(crate) struct Demo {
@@ -76,7 +81,21 @@ pub(crate) async fn serve(
     println!("listening on {origin}");
 
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stopped).await?;
+    let (stopping, mut stop) = watch::channel(false);
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        stopped.await;
+        stopping.send_replace(true);
+    });
+    let too_late = async {
+        // An error says that the sender is gone: then the serving has ended by itself.
+        let _ = stop.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        served = serving => served?,
+        // A client that stalls in the middle of its request must not keep the process.
+        () = too_late => {}
+    }
     keys.shutdown().await;
     Ok(())
 }
