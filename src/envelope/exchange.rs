@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::Buf as _;
 use http::header::HeaderName;
-use http::{HeaderValue, Method, Request, Response, response};
+use http::{Method, Request, Response, response};
 use http_body::Body;
 use http_body_util::Collected;
 
@@ -166,7 +166,7 @@ impl Exchange {
         if self.nested {
             return response;
         }
-        if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
+        if let Some(id) = self.id.to_header() {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }
         if let Some(trace) = self.trace.take() {

@@ -2,6 +2,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 /// The longest id, in bytes.
 const MAX_LENGTH: usize = 128;
 
@@ -78,12 +80,23 @@ impl RequestId {
     /// Both parts are valid and together no longer than [`INLINE`]; what is more is cut off.
     pub(super) fn prefixed(prefix: &str, text: &[u8]) -> Self {
         let mut bytes = [0; INLINE];
-        let mut length = 0;
-        for (to, from) in bytes.iter_mut().zip(prefix.bytes().chain(text.iter().copied())) {
-            *to = from;
-            length += 1;
+        let mut free = bytes.as_mut_slice();
+        for part in [prefix.as_bytes(), text] {
+            let (taken, rest) = free.split_at_mut(part.len().min(free.len()));
+            taken.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
+            free = rest;
         }
-        Self(Text::Inline { length, bytes })
+        let length = INLINE - free.len();
+        Self(Text::Inline { length: u8::try_from(length).unwrap_or_default(), bytes })
+    }
+
+    /// The id as a header's value.
+    pub(super) fn to_header(&self) -> Option<HeaderValue> {
+        let bytes = match &self.0 {
+            Text::Inline { length, bytes } => bytes.get(..usize::from(*length))?,
+            Text::Shared(id) => id.as_bytes(),
+        };
+        HeaderValue::from_bytes(bytes).ok()
     }
 }
 

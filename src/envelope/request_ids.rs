@@ -46,7 +46,9 @@ pub struct ShortRequestIds;
 impl RequestIds for UlidRequestIds {
     fn next_id(&self, clock: &dyn Clock) -> RequestId {
         let age = clock.wall().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let milliseconds = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        // Not `as_millis`: a division of 128 bits.
+        let milliseconds =
+            age.as_secs().saturating_mul(1000).saturating_add(u64::from(age.subsec_millis()));
         // `ThreadRng` draws from a buffer: no system call for most requests.
         let ulid = Ulid::from_parts(milliseconds, rand::rng().random());
         let mut text = [0; ULID_LEN];
