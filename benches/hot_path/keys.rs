@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keygate::store::{KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError};
-use keygate::{AccountId, KeyFormat, KeyHash, KeyId, Keyring, Mode, ScopeSet, scopes};
+use keygate::{AccountId, KeyFormat, KeyHash, KeyId, Keyring, Mode, scopes};
 
 /// How many keys most variants are called with.
 pub const FEW: usize = 1_000;
@@ -78,7 +78,7 @@ impl KeyStore for EveryKey {
         let id = KeyId::parse(&format!("key_{}", &digits[..22])).unwrap();
         let account = AccountId::parse(&format!("acct_{}", &digits[22..38])).unwrap();
         let mut record = KeyRecord::new(id, hash, Mode::Live, account, UNIX_EPOCH);
-        record.scopes = ScopeSet::from_iter(SCOPES.iter().map(|scope| scope.name.clone()));
+        record.scopes = SCOPES.iter().map(|scope| scope.name.clone()).collect();
         Ok(Some(record))
     }
 

@@ -16,6 +16,7 @@
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
+    clippy::excessive_nesting,
     reason = "a bench prints, reads the clock, and has nobody to report an error to"
 )]
 

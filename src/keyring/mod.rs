@@ -39,6 +39,7 @@ mod hashing;
 mod list;
 mod new_key;
 mod policy;
+mod scope_sets;
 mod usage;
 mod verify;
 
@@ -69,6 +70,7 @@ pub(crate) use verify::{Probe, Verification};
 use feed::FeedDriver;
 use hashing::Hashing;
 use policy::Policy;
+use scope_sets::ScopeSets;
 use usage::UsageBook;
 use verify::Verdict;
 
@@ -93,6 +95,7 @@ pub(crate) struct Inner {
     clock: Arc<dyn Clock>,
     cache: Arc<LoadingCache<KeyHash, Verdict>>,
     usage: UsageBook,
+    scope_sets: ScopeSets,
     issuer: Issuer,
     deadline: Duration,
     feed_round: Duration,
@@ -180,6 +183,7 @@ impl Keyring {
             hashing: builder.hashing,
             clock: builder.clock,
             usage: UsageBook::default(),
+            scope_sets: ScopeSets::default(),
             issuer: Issuer::unique(),
             deadline: timing.deadline,
             feed_round: (timing.max_staleness / PROOFS).min(LONGEST_ROUND),

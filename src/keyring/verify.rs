@@ -184,18 +184,17 @@ impl Query {
 
     fn claims(&self, record: KeyRecord) -> Claims {
         let catalogue = self.keyring.policy.catalogue;
+        // A scope that is no longer declared grants nothing.
+        let granted = record.scopes.iter().filter(|scope| catalogue.contains(scope)).cloned();
+        let scopes = self.keyring.scope_sets.share(granted.collect());
+        // A store reads two texts; what is cached for long shares one.
+        let lineage = if record.lineage == record.id { record.id.clone() } else { record.lineage };
         Claims {
             key_id: record.id,
-            lineage: record.lineage,
+            lineage,
             mode: record.mode,
             kind: record.kind,
-            // A scope that is no longer declared grants nothing.
-            scopes: record
-                .scopes
-                .iter()
-                .filter(|scope| catalogue.contains(scope))
-                .cloned()
-                .collect(),
+            scopes,
             account: record.account,
             on_behalf_of: None,
             plan: record.plan,

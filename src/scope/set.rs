@@ -13,7 +13,7 @@ use super::ScopeName;
 /// assert!(set.contains(&write));
 /// assert_eq!(set.iter().collect::<Vec<_>>(), [&read, &write]);
 /// ```
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct ScopeSet(Arc<[ScopeName]>);
 
 impl ScopeSet {
