@@ -143,7 +143,7 @@ impl KeyringBuilder {
         self
     }
 
-    /// How many keys are cached. 100,000 unless set, at about 900 bytes each with its limit.
+    /// How many keys are cached. 100,000 unless set, at about 810 bytes each with its limit.
     pub fn capacity(mut self, keys: u64) -> Self {
         self.capacity = keys;
         self
