@@ -76,7 +76,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("ipnet", &["client_ip"]),
     ("base64", &["manage"]),
     ("subtle", &["manage"]),
-    ("serde_path_to_error", &["extract"]),
 ];
 
 /// The lowest floor with anything asynchronous.
