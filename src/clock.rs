@@ -1,6 +1,7 @@
 //! Time as an argument: the only file that reads a clock.
 //!
-//! 1. *Wall* time decides what people agreed on: expiry, "not before", timestamps, `X-RateLimit-Reset`.
+//! 1. *Wall* time decides what people agreed on: expiry, "not before", timestamps,
+//!    `X-RateLimit-Reset`.
 //! 2. *Monotonic* time decides how long something has lasted: ages of cached answers, limits.
 //!
 //! A step of the wall clock (NTP, an operator) therefore never opens or closes a rate limit.
@@ -11,9 +12,9 @@
 //!
 //! let clock = ManualClock::new();
 //! let (wall, monotonic) = (clock.wall(), clock.monotonic());
-//! clock.advance(Duration::from_secs(60));
-//! assert_eq!(clock.wall(), wall + Duration::from_secs(60));
-//! assert_eq!(clock.monotonic(), monotonic + Duration::from_secs(60));
+//! clock.advance(Duration::from_mins(1));
+//! assert_eq!(clock.wall(), wall + Duration::from_mins(1));
+//! assert_eq!(clock.monotonic(), monotonic + Duration::from_mins(1));
 //! ```
 
 use std::sync::{Arc, LazyLock};
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 
-/// Tells the time, of both kinds.
+/// Tells the time, of both kinds. See [the module](self) for an example.
 pub trait Clock: Send + Sync + 'static {
     /// The time people see on a calendar. It may jump.
     fn wall(&self) -> SystemTime;
@@ -79,7 +80,7 @@ impl ManualClock {
     /// Starts at `wall`, and an hour after the monotonic origin.
     #[must_use]
     pub fn at(wall: SystemTime) -> Self {
-        Self { now: Arc::new(Mutex::new((wall, Duration::from_secs(3600)))) }
+        Self { now: Arc::new(Mutex::new((wall, Duration::from_hours(1)))) }
     }
 
     /// Moves both clocks forward.

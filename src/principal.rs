@@ -1,8 +1,10 @@
 //! Who is calling: plain data, made by the keyring and read by handlers.
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use crate::rate_limit::{PlanName, Quota};
 use crate::scope::Catalogue;
@@ -11,6 +13,7 @@ use crate::{KeyId, ScopeSet};
 /// Whether a key moves real objects or simulated ones.
 ///
 /// What the words for the two are is the key format's: `live` and `test` unless it says otherwise.
+/// See [`ModeWords`](crate::ModeWords) for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(clippy::exhaustive_enums, reason = "there are two modes: users match on both")]
 pub enum Mode {
@@ -30,9 +33,32 @@ pub enum KeyKind {
     Publishable,
 }
 
+impl KeyKind {
+    /// The word for it, in lower case.
+    ///
+    /// ```
+    /// assert_eq!(keygate::KeyKind::Publishable.as_str(), "publishable");
+    /// ```
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Publishable => "publishable",
+        }
+    }
+}
+
 /// Whom a key belongs to, in the application's own words.
 ///
 /// 1 to 128 visible ASCII characters without `"`, `\` and `,`. Cheap to clone.
+///
+/// ```
+/// use keygate::AccountId;
+///
+/// assert_eq!(AccountId::parse("acct_1")?.as_str(), "acct_1");
+/// assert!(AccountId::parse("acct_1,acct_2").is_err());
+/// # Ok::<(), keygate::InvalidAccountId>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountId(Arc<str>);
 
@@ -47,11 +73,25 @@ pub struct InvalidAccountId;
 /// The caller of a request whose key was accepted.
 ///
 /// `AuthLayer` puts one into the request's extensions; handlers take it as an extractor.
-/// Cheap to clone: one shared pointer.
+/// Cheap to clone: one shared pointer, or two where the caller acts for a connected account.
+///
+/// ```
+/// use keygate::Mode;
+/// use keygate::test_util::principal;
+///
+/// let caller = principal("acct_1", Mode::Test, []);
+/// assert_eq!(caller.mode(), Mode::Test);
+/// assert_eq!(caller.account().as_str(), "acct_1");
+/// assert!(caller.on_behalf_of().is_none() && caller.plan().is_none());
+/// ```
 #[derive(Clone)]
 pub struct Principal {
     claims: Arc<Claims>,
-    issuer: Option<Issuer>,
+    /// For a platform that acts for a connected account.
+    acting: Option<Arc<Acting>>,
+    /// Which limits the request was charged to, one bit for each of the process's first ones. It
+    /// stands here and not among the extensions so that those need not grow.
+    charged: u32,
 }
 
 /// Who vouches for a principal: one keyring of this process.
@@ -59,38 +99,66 @@ pub struct Principal {
 /// A service may have several, of its customers and of its operators; what one of them accepted is
 /// nobody to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Issuer(u64);
+pub(crate) struct Issuer(NonZeroU64);
 
-/// Everything that a [`Principal`] says.
-#[derive(Debug, Clone)]
+/// Everything that a [`Principal`] says of itself.
+///
+/// In this order, so that a request whose key is known and not limited by a plan reads one line of
+/// memory of it.
+#[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Claims {
+    pub(crate) uses: Uses,
+    pub(crate) lineage: Lineage,
+    pub(crate) quota: Option<Box<Quota>>,
+    pub(crate) plan: Option<PlanName>,
     pub(crate) key_id: KeyId,
-    /// The first key of the rotation that this key is part of.
-    pub(crate) lineage: KeyId,
-    pub(crate) mode: Mode,
-    pub(crate) kind: KeyKind,
     pub(crate) scopes: ScopeSet,
     pub(crate) account: AccountId,
-    pub(crate) on_behalf_of: Option<AccountId>,
-    pub(crate) plan: Option<PlanName>,
-    pub(crate) quota: Option<Quota>,
-    /// What scopes the keyring knows, so that an extractor can tell a refusal from a mistake.
+    /// What scopes the keyring knows: an extractor tells a refusal from a mistake by it.
     /// `None` where no keyring made the principal: then every scope counts as known.
     pub(crate) catalogue: Option<Catalogue>,
+    /// `None` where no keyring vouches for the principal.
+    pub(crate) issuer: Option<Issuer>,
+    pub(crate) mode: Mode,
+    pub(crate) kind: KeyKind,
 }
 
-impl Principal {
-    /// A principal that no keyring vouches for yet.
-    pub(crate) fn new(claims: Claims) -> Self {
-        Self { claims: Arc::new(claims), issuer: None }
-    }
+/// The first key of the rotation that a key is part of, and bits that are spread evenly: what is
+/// found by them on each request need not hash the text each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lineage {
+    bits: u32,
+    id: KeyId,
+}
 
-    pub(crate) fn issued_by(self, issuer: Issuer) -> Self {
-        Self { issuer: Some(issuer), ..self }
+/// The connected account that a platform acts for, and the scopes that both have.
+struct Acting {
+    account: AccountId,
+    scopes: ScopeSet,
+}
+
+/// How often a key was used since somebody last took the count, and when last.
+///
+/// Two words and one atomic step on each: all that a request pays for being counted. The highest
+/// bit of the count says that its key is on the list of those to be taken.
+#[derive(Debug, Default)]
+pub(crate) struct Uses {
+    count: AtomicU64,
+    /// Microseconds of the monotonic clock.
+    last: AtomicU64,
+}
+
+/// Higher than anybody counts.
+const LISTED: u64 = 1 << 63;
+
+impl Principal {
+    pub(crate) fn new(claims: Arc<Claims>) -> Self {
+        Self { claims, acting: None, charged: 0 }
     }
 
     pub(crate) fn is_issued_by(&self, issuer: Issuer) -> bool {
-        self.issuer == Some(issuer)
+        self.claims.issuer == Some(issuer)
     }
 
     /// The key that was used.
@@ -99,9 +167,15 @@ impl Principal {
         &self.claims.key_id
     }
 
-    /// The first key of the rotation that the key is part of: the same before and after a rotation.
+    /// The first key of the rotation that the key is part of.
+    ///
+    /// It is the same before and after a rotation.
     #[must_use]
     pub fn lineage(&self) -> &KeyId {
+        self.claims.lineage.id()
+    }
+
+    pub(crate) fn lineage_with_bits(&self) -> &Lineage {
         &self.claims.lineage
     }
 
@@ -117,10 +191,12 @@ impl Principal {
         self.claims.kind
     }
 
-    /// What the caller may do. With [`Self::on_behalf_of`], what key and account both may.
+    /// What the caller may do.
+    ///
+    /// With [`Self::on_behalf_of`], what key and account both may.
     #[must_use]
     pub fn scopes(&self) -> &ScopeSet {
-        &self.claims.scopes
+        self.acting.as_ref().map_or(&self.claims.scopes, |acting| &acting.scopes)
     }
 
     /// Whom the key belongs to.
@@ -132,7 +208,7 @@ impl Principal {
     /// The connected account that the caller acts for, where it does.
     #[must_use]
     pub fn on_behalf_of(&self) -> Option<&AccountId> {
-        self.claims.on_behalf_of.as_ref()
+        self.acting.as_ref().map(|acting| &acting.account)
     }
 
     /// Whose objects the request is about: [`Self::on_behalf_of`], else [`Self::account`].
@@ -150,7 +226,7 @@ impl Principal {
     /// The key's own quota, which goes before its plan's.
     #[must_use]
     pub fn quota(&self) -> Option<&Quota> {
-        self.claims.quota.as_ref()
+        self.claims.quota.as_deref()
     }
 
     pub(crate) fn catalogue(&self) -> Option<Catalogue> {
@@ -159,18 +235,78 @@ impl Principal {
 
     /// The same caller, acting for `account` with no more than `scopes`.
     pub(crate) fn acting_for(&self, account: AccountId, scopes: ScopeSet) -> Self {
-        let mut claims = Claims::clone(&self.claims);
-        claims.on_behalf_of = Some(account);
-        claims.scopes = scopes;
-        Self { claims: Arc::new(claims), issuer: self.issuer }
+        let acting = Some(Arc::new(Acting { account, scopes }));
+        Self { claims: Arc::clone(&self.claims), acting, charged: self.charged }
+    }
+
+    /// Notes that the request was charged to a limit, for one of the first limits of the process;
+    /// whether it is the first time.
+    pub(crate) fn charge(&mut self, limit: usize) -> Option<bool> {
+        let bit = 1_u32.checked_shl(u32::try_from(limit).ok()?)?;
+        let first = self.charged & bit == 0;
+        self.charged |= bit;
+        Some(first)
+    }
+
+    /// Takes over what the request was charged to while `previous` was its caller.
+    pub(crate) fn succeed(&mut self, previous: &Self) {
+        self.charged |= previous.charged;
+    }
+}
+
+impl Lineage {
+    pub(crate) fn new(id: KeyId) -> Self {
+        Self { bits: Self::bits_of(&id), id }
+    }
+
+    pub(crate) fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    pub(crate) fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// The bits of the lineage that begins with this key. Nobody outside can choose them.
+    #[allow(clippy::cast_possible_truncation, reason = "any bits do")]
+    fn bits_of(id: &KeyId) -> u32 {
+        static SPREAD: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        SPREAD.hash_one(id) as u32
     }
 }
 
 impl Issuer {
     /// One that nobody else has.
     pub(crate) fn unique() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap_or(NonZeroU64::MAX))
+    }
+}
+
+impl Uses {
+    /// Counts a use, and says whether the key is not on the list yet.
+    ///
+    /// The caller then has it [listed](Self::list).
+    pub(crate) fn count(&self, at: u64) -> bool {
+        // The time first: whoever takes the count also sees when the last use of it was.
+        self.last.fetch_max(at, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Release) & LISTED == 0
+    }
+
+    /// To be called under the lock of the list. Whether the caller is the one to put the key there.
+    ///
+    /// Whoever finds the mark without having set it knows that the key is on the list as soon as
+    /// the lock is free: a use that was counted is never missed by who looks at the list
+    /// afterwards.
+    pub(crate) fn list(&self) -> bool {
+        self.count.fetch_or(LISTED, Ordering::Relaxed) & LISTED == 0
+    }
+
+    /// What was counted since this was last called, and the time of the last use. The next use
+    /// lists the key again.
+    pub(crate) fn take(&self) -> (u64, u64) {
+        let count = self.count.swap(0, Ordering::Acquire) & !LISTED;
+        (count, self.last.load(Ordering::Relaxed))
     }
 }
 

@@ -1,7 +1,9 @@
-//! Callers without keys and stores that fail, for tests of services that use this crate.
+//! Callers without keys and stores that fail, for tests of services.
 //!
-//! A handler is called with a caller made by hand; a router is sent a request that has one among
-//! its extensions:
+//! A handler is called with a caller made by hand; a router without an `AuthLayer` is sent a request
+//! that has one among its extensions. A whole service, layers and all, is tested with a keyring on a
+//! [`MemoryStore`](crate::store::MemoryStore) that issues the keys, on a [`FaultyStore`] around it
+//! where the store is to fail: a key that is not cached yet gets 503 then.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::Request, routing::get};
@@ -40,9 +42,12 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
-use crate::principal::Claims;
+#[cfg(feature = "idempotency")]
+use crate::idempotency::{Begin, Begun, Finish, IdempotencyStore, Lease};
+use crate::principal::{Claims, Lineage, Uses};
 use crate::store::{
     ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
+    StoredUsage, UsageBatch,
 };
 use crate::{AccountId, KeyHash, KeyId, KeyKind, Mode, Principal, ScopeName};
 
@@ -61,21 +66,22 @@ pub fn principal(
     scopes: impl IntoIterator<Item = ScopeName>,
 ) -> Principal {
     let key_id = KeyId::parse("key_test_util").expect("a valid id");
-    Principal::new(Claims {
-        lineage: key_id.clone(),
+    Principal::new(Arc::new(Claims {
+        uses: Uses::default(),
+        lineage: Lineage::new(key_id.clone()),
+        quota: None,
+        plan: None,
         key_id,
-        mode,
-        kind: KeyKind::Secret,
         scopes: scopes.into_iter().collect(),
         account: AccountId::parse(account).expect("a valid account id"),
-        on_behalf_of: None,
-        plan: None,
-        quota: None,
         catalogue: None,
-    })
+        issuer: None,
+        mode,
+        kind: KeyKind::Secret,
+    }))
 }
 
-/// A caller as a handler's `Scoped<R>` argument, by the very check that guards the handler.
+/// A caller as a handler's `Scoped<R>` argument, by the check that guards handlers.
 ///
 /// # Errors
 ///
@@ -89,7 +95,12 @@ pub fn scoped<R: crate::Requirement>(
     crate::Scoped::of(&extensions)
 }
 
-/// A store that does what it is told wrong; see [`Fault`]. Clones share the fault and the counts.
+/// A store that does what it is told wrong; see [`Fault`].
+///
+/// It is a `KeyStore` around one, and around an `IdempotencyStore` (feature `idempotency`) such a
+/// store.
+///
+/// Clones share the fault and the counts.
 #[derive(Debug, Clone)]
 pub struct FaultyStore<S> {
     inner: S,
@@ -117,6 +128,10 @@ pub enum Fault {
     Swallow,
     /// Waits until the fault is another one, then answers.
     Hold,
+    /// Refuses to read and to write usage, and does everything else.
+    NoUsage,
+    /// Refuses changes and the writing of usage, as a database that can only be read.
+    ReadOnly,
 }
 
 #[derive(Debug)]
@@ -125,6 +140,12 @@ struct State {
     lookups: AtomicUsize,
     under_way: AtomicUsize,
     most_under_way: AtomicUsize,
+    usage_writes: AtomicUsize,
+    usage_reads: AtomicUsize,
+    #[cfg(feature = "idempotency")]
+    leases: AtomicUsize,
+    #[cfg(feature = "idempotency")]
+    renewals: AtomicUsize,
 }
 
 /// Counts a look-up for as long as it runs.
@@ -138,6 +159,12 @@ impl<S> FaultyStore<S> {
             lookups: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
             most_under_way: AtomicUsize::new(0),
+            usage_writes: AtomicUsize::new(0),
+            usage_reads: AtomicUsize::new(0),
+            #[cfg(feature = "idempotency")]
+            leases: AtomicUsize::new(0),
+            #[cfg(feature = "idempotency")]
+            renewals: AtomicUsize::new(0),
         };
         Self { inner, state: Arc::new(state) }
     }
@@ -165,10 +192,45 @@ impl<S> FaultyStore<S> {
         self.state.most_under_way.load(Ordering::SeqCst)
     }
 
+    /// How many batches of usage it was given, whatever became of them.
+    #[must_use]
+    pub fn usage_writes(&self) -> usize {
+        self.state.usage_writes.load(Ordering::SeqCst)
+    }
+
+    /// How often it was asked for usage.
+    #[must_use]
+    pub fn usage_reads(&self) -> usize {
+        self.state.usage_reads.load(Ordering::SeqCst)
+    }
+
+    /// How often it was asked for the lease of an operation.
+    #[cfg(feature = "idempotency")]
+    #[must_use]
+    pub fn leases(&self) -> usize {
+        self.state.leases.load(Ordering::SeqCst)
+    }
+
+    /// How many renewals of leases it has answered.
+    #[cfg(feature = "idempotency")]
+    #[must_use]
+    pub fn renewals(&self) -> usize {
+        self.state.renewals.load(Ordering::SeqCst)
+    }
+
+    fn refuse_usage(&self) -> Result<(), StoreError> {
+        match *self.state.fault.borrow() {
+            Fault::NoUsage => Err(StoreError::transient("told to fail")),
+            _ => Ok(()),
+        }
+    }
+
     async fn suffer(&self) -> Result<(), StoreError> {
         let fault = self.state.fault.borrow().clone();
         match fault {
-            Fault::None | Fault::Foreign(_) | Fault::Swallow => Ok(()),
+            Fault::None | Fault::Foreign(_) | Fault::Swallow | Fault::ReadOnly | Fault::NoUsage => {
+                Ok(())
+            }
             Fault::Late(by) => {
                 tokio::time::sleep(by).await;
                 Ok(())
@@ -190,6 +252,9 @@ impl<S> FaultyStore<S> {
         change: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         self.suffer().await?;
+        if matches!(*self.state.fault.borrow(), Fault::ReadOnly) {
+            return Err(StoreError::permanent("told to be read only"));
+        }
         let done = change.await?;
         if matches!(*self.state.fault.borrow(), Fault::Swallow) {
             return future::pending().await;
@@ -245,6 +310,45 @@ impl<S: KeyStore> KeyStore for FaultyStore<S> {
 
     async fn prove(&self, token: u64) -> Result<(), StoreError> {
         self.inner.prove(token).await
+    }
+
+    fn keeps_usage(&self) -> bool {
+        self.inner.keeps_usage()
+    }
+
+    async fn add_usage(&self, batch: UsageBatch) -> Result<(), StoreError> {
+        self.state.usage_writes.fetch_add(1, Ordering::SeqCst);
+        self.refuse_usage()?;
+        self.answer(self.inner.add_usage(batch)).await
+    }
+
+    async fn usage(&self, node: u64, ids: Vec<KeyId>) -> Result<StoredUsage, StoreError> {
+        self.state.usage_reads.fetch_add(1, Ordering::SeqCst);
+        self.refuse_usage()?;
+        self.suffer().await?;
+        self.inner.usage(node, ids).await
+    }
+}
+
+#[cfg(feature = "idempotency")]
+impl<S: IdempotencyStore> IdempotencyStore for FaultyStore<S> {
+    async fn begin(&self, begin: Begin) -> Result<Begun, StoreError> {
+        self.state.leases.fetch_add(1, Ordering::SeqCst);
+        self.answer(self.inner.begin(begin)).await
+    }
+
+    async fn renew(&self, lease: Lease, lease_for: Duration) -> Result<bool, StoreError> {
+        let renewed = self.answer(self.inner.renew(lease, lease_for)).await;
+        self.state.renewals.fetch_add(1, Ordering::SeqCst);
+        renewed
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, StoreError> {
+        self.answer(self.inner.finish(finish)).await
+    }
+
+    async fn release(&self, lease: Lease) -> Result<(), StoreError> {
+        self.answer(self.inner.release(lease)).await
     }
 }
 

@@ -13,12 +13,16 @@ const REFRESH_EVERY: u32 = 4;
 const TOUCH_EVERY: u32 = 240;
 
 /// What the store said of a key, and when it was asked.
+///
+/// In this order: with the 32 bytes of a hash for its key, what each request reads is not spread
+/// over more lines of memory than it fills.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Entry<K, V> {
     pub(super) key: K,
-    pub(super) value: V,
-    pub(super) note: Note,
     pub(super) asked: Moment,
+    pub(super) note: Note,
+    pub(super) value: V,
     pub(super) kind: Kind,
     refreshed: Paced,
     touched: Paced,

@@ -112,6 +112,13 @@ impl<C: Cell, O: Orderings> Epochs<C, O> {
         }
     }
 
+    /// As [`Self::bump`] for everything.
+    pub(crate) fn bump_all(&self) {
+        for slot in &self.slots {
+            slot.fetch_add(1, O::BUMP);
+        }
+    }
+
     fn epoch(&self, Slots(slots): Slots) -> u64 {
         slots
             .iter()

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use super::LoadError;
+use crate::telemetry;
 
 /// How often an open circuit lets one look-up through.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -18,6 +19,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// all.
 #[derive(Debug)]
 pub(super) struct Gate {
+    /// What is looked up, for logs and metrics.
+    of: &'static str,
     permits: Arc<Semaphore>,
     most: usize,
     deadline: Duration,
@@ -36,6 +39,8 @@ struct Probes {
 #[derive(Debug)]
 pub(super) enum Pass {
     Queue,
+    /// Its turn is now.
+    Granted(OwnedSemaphorePermit),
     Probe(Probe),
 }
 
@@ -48,9 +53,10 @@ pub(super) struct Probe(Arc<Gate>);
 pub(super) struct Overdue<'g>(&'g Gate);
 
 impl Gate {
-    pub(super) fn new(most: usize, deadline: Duration) -> Self {
+    pub(super) fn new(of: &'static str, most: usize, deadline: Duration) -> Self {
         let most = most.clamp(1, Semaphore::MAX_PERMITS);
         Self {
+            of,
             permits: Arc::new(Semaphore::new(most)),
             most,
             deadline,
@@ -62,16 +68,30 @@ impl Gate {
 
     /// Fails at once while the circuit is open, but for one probe each second.
     pub(super) fn admit(self: &Arc<Self>) -> Result<Pass, LoadError> {
-        if self.overdue.load(Ordering::Relaxed) < self.most {
+        if !self.is_open() {
             return Ok(Pass::Queue);
         }
         let mut probe = self.probe.lock();
         let due = probe.last.is_none_or(|last| last.elapsed() >= PROBE_EVERY);
         if probe.running || !due {
+            telemetry::looked_up(self.of, LoadError::CircuitOpen.outcome());
             return Err(LoadError::CircuitOpen);
         }
         *probe = Probes { last: Some(Instant::now()), running: true };
         Ok(Pass::Probe(Probe(Arc::clone(self))))
+    }
+
+    /// As [`Self::admit`] for a look-up that nobody waits for: it never queues, and leaves half of
+    /// the permits to those that somebody does.
+    pub(super) fn admit_spare(self: &Arc<Self>) -> Result<Pass, LoadError> {
+        if self.is_open() {
+            return self.admit();
+        }
+        if self.permits.available_permits() <= self.most / 2 {
+            return Err(LoadError::TimedOut);
+        }
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        permit.map(Pass::Granted).map_err(|_| LoadError::TimedOut)
     }
 
     /// Waits for a permit, no longer than any caller would.
@@ -85,12 +105,30 @@ impl Gate {
     pub(super) fn overdue(&self) -> (Notified<'_>, Overdue<'_>) {
         // In this order: a recovery seen after counting is a recovery that is heard.
         let recovered = self.recovered.notified();
-        self.overdue.fetch_add(1, Ordering::Relaxed);
+        if self.overdue.fetch_add(1, Ordering::Relaxed) + 1 == self.most {
+            telemetry::circuit_opened(self.of);
+        }
         (recovered, Overdue(self))
     }
 
     pub(super) fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    /// What is looked up here.
+    pub(super) fn of(&self) -> &'static str {
+        self.of
+    }
+
+    /// Whether look-ups past their deadline hold all permits.
+    pub(super) fn is_open(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed) >= self.most
+    }
+
+    /// How many look-ups run.
+    pub(super) fn running(&self) -> usize {
+        let probes = usize::from(self.probe.lock().running);
+        self.most - self.permits.available_permits() + probes
     }
 
     #[cfg(test)]
@@ -113,6 +151,8 @@ impl Drop for Probe {
 
 impl Drop for Overdue<'_> {
     fn drop(&mut self) {
-        self.0.overdue.fetch_sub(1, Ordering::Relaxed);
+        if self.0.overdue.fetch_sub(1, Ordering::Relaxed) == self.0.most {
+            telemetry::circuit_closed(self.0.of);
+        }
     }
 }

@@ -14,11 +14,11 @@ use super::epoch::{Epochs, Slots};
 use super::flight::{BitsHasher, Flight, Flights, Landing};
 use super::front::Front;
 use super::gate::Gate;
-use super::proof::{Proofs, millis};
+use super::proof::{Freshness, Proofs, millis};
 use crate::clock::Clock;
 
 /// The longest that "no such key" is believed, whatever was configured.
-const LONGEST_NEGATIVE_TTL: Duration = Duration::from_secs(5);
+pub(crate) const LONGEST_NEGATIVE_TTL: Duration = Duration::from_secs(5);
 
 type Bounded<K, V> = Cache<u64, Arc<Entry<K, V>>, BuildHasherDefault<BitsHasher>>;
 
@@ -32,7 +32,6 @@ pub(crate) trait CacheKey: Clone + Eq + Send + Sync + 'static {
 
 /// What the store said, and so how long it is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums, reason = "internal")]
 pub(crate) enum Answer<V> {
     /// There is such a thing.
     Positive(V),
@@ -70,9 +69,49 @@ pub(crate) enum LoadError {
     NoRuntime,
 }
 
+/// Why a caller has no answer.
+#[derive(Debug)]
+pub(crate) struct NotLoaded<V> {
+    pub(crate) why: LoadError,
+    /// The look-up that goes on without the caller.
+    pub(crate) late: Option<Late<V>>,
+}
+
+/// A look-up that is past the deadline.
+#[derive(Debug)]
+pub(crate) struct Late<V>(Landing<V>);
+
+impl<V: Clone> Late<V> {
+    /// Waits until it ends, and says what it has found.
+    pub(crate) async fn ended(mut self) -> Option<V> {
+        let outcome = self.0.wait_for(Option::is_some).await.ok()?.clone();
+        outcome.and_then(Result::ok)
+    }
+}
+
+impl<V> From<LoadError> for NotLoaded<V> {
+    fn from(why: LoadError) -> Self {
+        Self { why, late: None }
+    }
+}
+
+impl LoadError {
+    /// The label of a metric.
+    pub(super) fn outcome(self) -> &'static str {
+        match self {
+            Self::Failed | Self::NoRuntime => "failed",
+            Self::TimedOut => "timed_out",
+            Self::CircuitOpen => "circuit_open",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
 /// Bounds of a [`LoadingCache`].
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
+    /// What is looked up, for logs and metrics.
+    pub(crate) of: &'static str,
     /// Positive answers kept.
     pub(crate) capacity: u64,
     /// Negative answers kept. A flood of made-up keys fills these and touches nothing else; the
@@ -84,6 +123,8 @@ pub(crate) struct Limits {
     pub(crate) negative_ttl: Duration,
     /// How long an answer is believed that nothing vouches for.
     pub(crate) max_staleness: Duration,
+    /// How long after that a positive answer is still given where a look-up fails.
+    pub(crate) stale_on_outage: Duration,
     /// How long a caller waits.
     pub(crate) deadline: Duration,
     /// Look-ups at once.
@@ -102,6 +143,7 @@ pub(crate) struct LoadingCache<K: CacheKey, V> {
     proofs: Proofs,
     positive_ttl: u64,
     negative_ttl: u64,
+    stale_on_outage: u64,
     deadline: Duration,
 }
 
@@ -111,14 +153,17 @@ enum Boarding<V> {
     Waiting(Landing<V>),
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// The defaults, for what is looked up.
+    pub(crate) fn of(what: &'static str) -> Self {
         Self {
+            of: what,
             capacity: 100_000,
             negative_capacity: 32_768,
-            positive_ttl: Duration::from_secs(300),
+            positive_ttl: Duration::from_mins(5),
             negative_ttl: LONGEST_NEGATIVE_TTL,
             max_staleness: Duration::from_secs(10),
+            stale_on_outage: Duration::ZERO,
             deadline: Duration::from_millis(250),
             lookups: 256,
         }
@@ -130,7 +175,7 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
         let negative_ttl = limits.negative_ttl.min(LONGEST_NEGATIVE_TTL);
         Arc::new(Self {
             clock,
-            gate: Arc::new(Gate::new(limits.lookups, limits.deadline)),
+            gate: Arc::new(Gate::new(limits.of, limits.lookups, limits.deadline)),
             front: Front::new(limits.capacity),
             positive: bounded(limits.capacity),
             negative: bounded(limits.negative_capacity),
@@ -139,6 +184,7 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
             proofs: Proofs::new(limits.max_staleness),
             positive_ttl: millis(limits.positive_ttl),
             negative_ttl: millis(negative_ttl),
+            stale_on_outage: millis(limits.stale_on_outage),
             deadline: limits.deadline,
         })
     }
@@ -163,6 +209,22 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
         self.get_bounded(key, bits, &read)
     }
 
+    /// What was known of `key`, for who has just learnt that it cannot be looked up: a positive
+    /// answer that is not fresh any more, within the limit that was set for outages. One that was
+    /// withdrawn meanwhile is none.
+    pub(crate) fn get_stale<T>(&self, key: &K, read: impl Fn(&V, Duration) -> T) -> Option<T> {
+        if self.stale_on_outage == 0 {
+            return None;
+        }
+        let bits = key.bits();
+        let stale = |entry: &Entry<K, V>| self.judge_stale(entry, &read);
+        let front = self.front.find(key, bits);
+        front.and_then(|found| found.as_deref().and_then(stale)).or_else(|| {
+            let entry = self.positive.get(&bits).filter(|entry| entry.key == *key)?;
+            stale(&entry)
+        })
+    }
+
     /// Looks `key` up, or waits for who does already. The answer may depend on all that `slots`
     /// stands for.
     ///
@@ -173,7 +235,7 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
         key: K,
         slots: Slots,
         loader: F,
-    ) -> impl Future<Output = Result<V, LoadError>> + Send + 'static + use<K, V, F, Fut>
+    ) -> impl Future<Output = Result<V, NotLoaded<V>>> + Send + 'static + use<K, V, F, Fut>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Answer<V>, LoadFailed>> + Send + 'static,
@@ -188,7 +250,8 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
     }
 
     /// Looks `key` up for later, as [`Got::Refresh`] asks. If that cannot be, the next caller is
-    /// asked again, a second later.
+    /// asked again, a second later: after a reconnect all keys in use come at once, and nobody who
+    /// waits shall wait behind them.
     pub(crate) fn refresh<F, Fut>(self: &Arc<Self>, key: K, slots: Slots, loader: F)
     where
         F: FnOnce() -> Fut + Send + 'static,
@@ -202,6 +265,11 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
     /// out of a change: what was learnt before is not believed any more.
     pub(crate) fn bump(&self, bits: u64) {
         self.epochs.bump(bits);
+    }
+
+    /// As [`Self::bump`] for everything that was learnt.
+    pub(crate) fn bump_all(&self) {
+        self.epochs.bump_all();
     }
 
     /// Where the driver of a change feed reports; it bumps what a proof vouches for first.
@@ -230,6 +298,16 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
     #[cfg(test)]
     pub(super) fn free_permits(&self) -> usize {
         self.gate.free_permits()
+    }
+
+    /// How many look-ups run, those included that nobody waits for any more.
+    pub(crate) fn running(&self) -> usize {
+        self.gate.running()
+    }
+
+    /// Whether so many of them hang that no more are made.
+    pub(crate) fn circuit_open(&self) -> bool {
+        self.gate.is_open()
     }
 
     #[cfg(test)]
@@ -269,13 +347,9 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
         if !self.epochs.is_current(&entry.note) {
             return Got::Miss;
         }
-        let ttl = match entry.kind {
-            Kind::Positive => self.positive_ttl,
-            Kind::Negative => self.negative_ttl,
-        };
         let time = self.clock.monotonic();
         let now = millis(time);
-        if now >= fresh.until.min(entry.asked.millis().saturating_add(ttl)) {
+        if now >= self.end(entry, fresh) {
             return Got::Miss;
         }
         if entry.kind == Kind::Negative {
@@ -290,6 +364,31 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
             self.positive.get(&entry.key.bits());
         }
         Got::Fresh(read(&entry.value, time))
+    }
+
+    /// As [`Self::judge`], in the same order.
+    fn judge_stale<T>(&self, entry: &Entry<K, V>, read: &impl Fn(&V, Duration) -> T) -> Option<T> {
+        let fresh = self.proofs.freshness(entry.asked);
+        if entry.kind == Kind::Negative || !self.epochs.is_current(&entry.note) {
+            return None;
+        }
+        // A later answer that it is gone, whose own time is over, still says so.
+        let gone = self.negative.get(&entry.key.bits()).filter(|gone| gone.key == entry.key);
+        if gone.is_some_and(|gone| gone.asked.millis() >= entry.asked.millis()) {
+            return None;
+        }
+        let time = self.clock.monotonic();
+        let end = self.end(entry, fresh).saturating_add(self.stale_on_outage);
+        (millis(time) < end).then(|| read(&entry.value, time))
+    }
+
+    /// The first millisecond at which an entry is not fresh any more.
+    fn end(&self, entry: &Entry<K, V>, fresh: Freshness) -> u64 {
+        let ttl = match entry.kind {
+            Kind::Positive => self.positive_ttl,
+            Kind::Negative => self.negative_ttl,
+        };
+        fresh.until.min(entry.asked.millis().saturating_add(ttl))
     }
 
     fn board<F, Fut>(
@@ -315,7 +414,10 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
         {
             return Ok(Boarding::Known(value));
         }
-        let pass = self.gate.admit()?;
+        let pass = match recheck {
+            Recheck::Yes => self.gate.admit()?,
+            Recheck::No => self.gate.admit_spare()?,
+        };
         let flight = Flight::new(key, bits, self.epochs.note(slots));
         let landing = flight.landing();
         let crew = runway.start(&self.flights, flight);
@@ -341,11 +443,12 @@ impl<K: CacheKey, V> fmt::Debug for LoadingCache<K, V> {
     }
 }
 
-async fn wait<V: Clone>(mut landing: Landing<V>, deadline: Duration) -> Result<V, LoadError> {
-    match timeout(deadline, landing.wait_for(Option::is_some)).await {
-        Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(LoadError::Failed)),
-        Ok(Err(_)) => Err(LoadError::Failed),
-        Err(_) => Err(LoadError::TimedOut),
+async fn wait<V: Clone>(mut landing: Landing<V>, deadline: Duration) -> Result<V, NotLoaded<V>> {
+    let outcome = timeout(deadline, landing.wait_for(Option::is_some)).await;
+    let outcome = outcome.map(|landed| landed.ok().and_then(|outcome| outcome.clone()));
+    match outcome {
+        Ok(outcome) => Ok(outcome.unwrap_or(Err(LoadError::Failed))?),
+        Err(_) => Err(NotLoaded { why: LoadError::TimedOut, late: Some(Late(landing)) }),
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 
 use super::entry::{Entry, Kind};
@@ -12,10 +13,11 @@ use super::flight::Crew;
 use super::gate::{Gate, Pass};
 use super::proof::Moment;
 use super::{Answer, CacheKey, LoadError, LoadFailed, LoadingCache};
+use crate::telemetry;
 use crate::unwind::{Panicked, caught};
 
 /// Deadlines after which a look-up that still hangs is dropped, and with it its connection.
-const PATIENCE: u32 = 8;
+pub(crate) const PATIENCE: u32 = 8;
 
 impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
     /// Runs in a task of its own: a caller who hangs up ends nothing.
@@ -31,6 +33,7 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
             loader().await
         };
         let outcome = attend(&self.gate, pass, work).await;
+        telemetry::looked_up(self.gate.of(), label(&outcome));
         match (outcome, asked) {
             (Ok(answer), Some(asked)) => self.land(crew, answer, asked),
             (Ok(_), None) => crew.land(Err(LoadError::Failed), || {}),
@@ -50,6 +53,15 @@ impl<K: CacheKey, V: Clone + Send + Sync + 'static> LoadingCache<K, V> {
     }
 }
 
+/// How a look-up ended, in a word for a metric.
+fn label<V>(outcome: &Result<Answer<V>, LoadError>) -> &'static str {
+    match outcome {
+        Ok(Answer::Positive(_)) => "found",
+        Ok(Answer::Negative(_)) => "not_found",
+        Err(error) => error.outcome(),
+    }
+}
+
 /// Asks the store as far as the gate allows.
 async fn attend<V>(
     gate: &Gate,
@@ -58,12 +70,8 @@ async fn attend<V>(
 ) -> Result<V, LoadError> {
     let work = survived(work);
     match pass {
-        Pass::Queue => {
-            let permit = gate.permit().await?;
-            let outcome = attend_with_permit(gate, work).await;
-            drop(permit);
-            outcome
-        }
+        Pass::Queue => attend_with_permit(gate, gate.permit().await?, work).await,
+        Pass::Granted(permit) => attend_with_permit(gate, permit, work).await,
         Pass::Probe(probe) => {
             // Its caller gives up at the deadline, and so does it: the next one must not wait.
             let outcome = timeout(gate.deadline(), work).await.unwrap_or(Err(LoadError::TimedOut));
@@ -77,6 +85,7 @@ async fn attend<V>(
 
 async fn attend_with_permit<V>(
     gate: &Gate,
+    _permit: OwnedSemaphorePermit,
     work: impl Future<Output = Result<V, LoadError>>,
 ) -> Result<V, LoadError> {
     let mut work = pin!(work);

@@ -21,8 +21,12 @@
 //!    ([`gate`]). Callers wait until the deadline; the look-up runs on with its permit up to 8 times
 //!    as long, then it is dropped. While look-ups past the deadline hold all permits newcomers fail
 //!    at once but for a probe each second, and a probe that gets an answer ends what still hangs.
-//!    Errors and panics are nobody's answer but of those who waited.
-//! 5. *Where* an entry lies is a matter of speed only: an array of hot ones ([`front`]) before two
+//!    Errors and panics are nobody's answer but of those who waited. One in the background never
+//!    queues, and leaves half of the places to callers who wait: after a reconnect there is one for
+//!    each key in use.
+//! 5. *Outages*. Where a look-up fails, a positive entry may be given past its time, if a limit was
+//!    set: found and judged as ever, epochs included, and never after the store has disowned it.
+//! 6. *Where* an entry lies is a matter of speed only: an array of hot ones ([`front`]) before two
 //!    bounded LRU caches, positive and negative, so that made-up keys displace only one another.
 
 mod entry;
@@ -37,5 +41,8 @@ mod proof;
 mod tests;
 
 pub(crate) use epoch::Slots;
-pub(crate) use loading::{Answer, CacheKey, Got, Limits, LoadError, LoadFailed, LoadingCache};
+pub(crate) use loading::{
+    Answer, CacheKey, Got, LONGEST_NEGATIVE_TTL, Late, Limits, LoadError, LoadFailed, LoadingCache,
+};
+pub(crate) use lookup::PATIENCE;
 pub(crate) use proof::Session;

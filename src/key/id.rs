@@ -1,11 +1,20 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The public id of a key, `key_` and random characters. No secret; cheap to clone.
 ///
 /// Ids are made by the keyring. Texts from outside are taken as they are, so that the ids of an
 /// existing system can be imported: 1 to 64 characters of `A-Z a-z 0-9 _ -`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+///
+/// ```
+/// use keygate::KeyId;
+///
+/// assert_eq!(KeyId::parse("key_1")?.as_str(), "key_1");
+/// assert!(KeyId::parse("key 1").is_err());
+/// # Ok::<(), keygate::InvalidKeyId>(())
+/// ```
+#[derive(Clone, Eq, PartialOrd, Ord)]
 pub struct KeyId(Arc<str>);
 
 /// Why a text is no id of a key.
@@ -35,6 +44,23 @@ impl KeyId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both are clones of one: then nobody need read the text.
+    pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl PartialEq for KeyId {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_clone_of(other) || self.0 == other.0
+    }
+}
+
+impl Hash for KeyId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 

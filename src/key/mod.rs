@@ -4,7 +4,7 @@
 //!    tells live from test, with a checksum behind it if so configured.
 //! 2. What is not of a format is refused without a hash and without a look-up.
 //! 3. An [`ApiKey`] is the text itself. It exists at issue and with its holder, nowhere else.
-//! 4. A [`KeyHash`] is what is stored: SHA-256 of the whole text, with a [`Pepper`] if there is one.
+//! 4. A [`KeyHash`] is what is stored: SHA-256 of the whole text, with a [`Pepper`] its HMAC.
 //! 5. A [`KeyId`] is the public name of a key, for lists, logs and changes.
 //!
 //! ```

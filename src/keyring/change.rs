@@ -14,16 +14,16 @@ const ROTATIONS: usize = 8;
 
 /// The verbs that change keys.
 ///
-/// Each runs in a task of its own, so that a caller who stops waiting leaves nothing half done: what
-/// was polled once is carried out. It makes the cache forget the key on every way out.
+/// Each runs in a task of its own, so that a caller who stops waiting leaves nothing half done:
+/// what was polled once is carried out. It makes the cache forget the key on every way out.
 impl Keyring {
     /// Issues a key.
     ///
     /// # Errors
     ///
-    /// [`KeyringError::Invalid`] names what is against the policy: an unknown scope or plan, a
-    /// mode or kind without a format, a name that is empty or too long, an expiry in the past or
-    /// too far away. [`KeyringError::Store`] or [`KeyringError::OutcomeUnknown`] if the store fails.
+    /// [`KeyringError::Invalid`] names what is against the policy: an unknown scope or plan, a mode
+    /// or kind without a format, a name that is empty or too long, an expiry in the past or too far
+    /// away. [`KeyringError::Store`] or [`KeyringError::OutcomeUnknown`] if the store fails.
     ///
     /// # Cancel safety
     ///
@@ -36,10 +36,11 @@ impl Keyring {
         Ok(IssuedKey { key, record })
     }
 
-    /// Takes over a key that another system issued, of which only the SHA-256 of its text is known.
+    /// Takes over a key that another system issued.
     ///
-    /// `hint` is what lists show: up to 64 visible ASCII characters. The key's text must be in
-    /// one of the keyring's formats, and its mode and kind those of `new`, to be accepted later.
+    /// Only the SHA-256 of its text need be known. `hint` is what lists show: 1 to 64 visible ASCII
+    /// characters. The key's text must be in one of the keyring's formats, and its mode and kind
+    /// those of `new`, to be accepted later.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Keyring {
         self.carry_out(verb).await
     }
 
-    /// Revokes a key: the next request with it is refused, and it can never be reinstated.
+    /// Revokes a key: the next request with it is refused, and no verb reinstates it.
     ///
     /// Revoking it a second time succeeds and changes nothing.
     ///
@@ -111,11 +112,11 @@ impl Keyring {
         self.revoke_with(id, Some(reason.into())).await
     }
 
-    /// Issues a successor that inherits everything but the text, and ends the predecessor after
-    /// `overlap`.
+    /// Issues a successor, and ends the predecessor after `overlap`.
     ///
-    /// Both are valid until then and share one bucket. An overlap of zero revokes the predecessor.
-    /// One that ends after the predecessor's own expiry does not extend it.
+    /// The successor inherits everything but the text. Both are valid until then and share one
+    /// bucket. An overlap of zero revokes the predecessor. One that ends after the predecessor's
+    /// own expiry does not extend it.
     ///
     /// # Errors
     ///
@@ -206,7 +207,7 @@ impl Keyring {
         verb: impl Future<Output = Result<T, KeyringError>> + Send + 'static,
     ) -> Result<T, KeyringError> {
         let runtime = Handle::try_current().map_err(|_| KeyringError::NoRuntime)?;
-        self.start_feed();
+        self.start_tasks();
         // A task that panicked may have committed before.
         runtime.spawn(verb).await.unwrap_or(Err(KeyringError::OutcomeUnknown))
     }

@@ -1,6 +1,16 @@
 use crate::store::StoreError;
 
 /// Why a keyring did not do what it was asked.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use keygate::{KeyFormat, KeyId, Keyring, KeyringError, MemoryStore};
+///
+/// let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?).build()?;
+/// let error = keys.revoke(&KeyId::parse("key_1")?).await.unwrap_err();
+/// assert!(matches!(error, KeyringError::UnknownKey));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyringError {
@@ -46,6 +56,15 @@ impl KeyringError {
 }
 
 /// Why a keyring cannot be built.
+///
+/// ```
+/// use keygate::{InvalidKeyring, KeyFormat, Keyring, MemoryStore};
+///
+/// let format = KeyFormat::base62("ck", 32)?;
+/// let refused = Keyring::builder(MemoryStore::new(), format).capacity(0).build().unwrap_err();
+/// assert_eq!(refused, InvalidKeyring::Zero { setting: "capacity" });
+/// # Ok::<(), keygate::InvalidKeyFormat>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidKeyring {

@@ -4,14 +4,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{self, Instant, MissedTickBehavior};
 
+use super::health::FeedState;
 use super::{Inner, PROOFS};
-use crate::Clock;
 use crate::cache::Session;
 use crate::store::{Change, ChangeFeed, ErasedStore, StoreError};
-use crate::telemetry;
-
-/// The longest pause before a lost feed is asked for again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+use crate::{Clock, backoff};
 
 /// Listens to the changes that other nodes make, and keeps proving that it still hears them.
 ///
@@ -24,6 +21,7 @@ pub(super) struct FeedDriver {
     clock: Arc<dyn Clock>,
     /// Weak, so that the task ends with the last keyring.
     keyring: Weak<Inner>,
+    state: Arc<FeedState>,
     /// Changes, or closes, when the keyring shuts down or is gone.
     stop: watch::Receiver<bool>,
     round: Duration,
@@ -41,31 +39,44 @@ struct Token {
 enum End {
     /// The keyring is gone or shut down, or the store has no feed.
     Stopped,
-    /// The feed broke, or fell silent. Whether it had ever brought a proof back.
-    Broken { was_proven: bool },
+    /// The feed broke or fell silent, or there was none to be had.
+    Broken {
+        /// Whether it had ever brought a proof back.
+        was_proven: bool,
+        error: StoreError,
+    },
 }
 
 impl FeedDriver {
-    pub(super) fn new(keyring: &Arc<Inner>, stop: watch::Receiver<bool>, round: Duration) -> Self {
+    pub(super) fn new(keyring: &Arc<Inner>) -> Self {
+        let round = keyring.feed_round;
         Self {
             store: Arc::clone(&keyring.store),
             clock: Arc::clone(&keyring.clock),
             keyring: Arc::downgrade(keyring),
-            stop,
+            state: Arc::clone(&keyring.feed_state),
+            stop: keyring.stop.subscribe(),
             round,
             patience: round * PROOFS,
         }
     }
 
     pub(super) async fn run(mut self) {
+        self.state.started();
+        self.follow().await;
+        self.state.stopped();
+    }
+
+    async fn follow(&mut self) {
         let mut failures = 0_u32;
-        while let End::Broken { was_proven } = self.session().await {
+        while let End::Broken { was_proven, error } = self.session().await {
+            self.state.lost(self.clock.monotonic(), &error);
             // One that breaks as soon as it stands is asked for less and less often.
             failures = if was_proven { 1 } else { failures.saturating_add(1) };
             tokio::select! {
                 biased;
                 _ = self.stop.changed() => return,
-                () = time::sleep(pause(failures)) => {}
+                () = time::sleep(backoff::pause(failures)) => {}
             }
         }
     }
@@ -78,13 +89,15 @@ impl FeedDriver {
             subscription = time::timeout(self.patience, self.store.subscribe()) => subscription,
         };
         let error = match subscription {
-            Ok(Ok(None)) => return End::Stopped,
+            Ok(Ok(None)) => {
+                self.state.absent();
+                return End::Stopped;
+            }
             Ok(Ok(Some(feed))) => return self.listen(feed).await,
             Ok(Err(error)) => error,
-            Err(_) => StoreError::transient("it gave no feed in time"),
+            Err(_) => silent("it gave no feed in time"),
         };
-        telemetry::feed_failed(&error);
-        End::Broken { was_proven: false }
+        End::Broken { was_proven: false, error }
     }
 
     /// One session: from the moment the feed stands until it breaks.
@@ -95,7 +108,6 @@ impl FeedDriver {
         let end = self.listen_in(session, feed).await;
         if let (End::Broken { .. }, Some(keyring)) = (&end, self.keyring.upgrade()) {
             keyring.cache.proofs().end_session();
-            telemetry::feed_lost();
         }
         end
     }
@@ -106,7 +118,8 @@ impl FeedDriver {
         let mut rounds = time::interval(self.round);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
-        let (mut sending, mut was_proven, mut heard) = (None, false, Instant::now());
+        let (mut sending, mut unsent) = (None, None);
+        let (mut was_proven, mut heard) = (false, Instant::now());
         loop {
             tokio::select! {
                 biased;
@@ -115,58 +128,45 @@ impl FeedDriver {
                     let Some(keyring) = self.keyring.upgrade() else { return End::Stopped };
                     match change {
                         Some(Change::Key(hash)) => keyring.forget(hash),
+                        Some(Change::All) => keyring.forget_all(),
                         Some(Change::Proof(number)) if number == token.number => {
                             keyring.cache.proofs().proven(session, token.sent_at);
+                            self.state.proven(token.sent_at);
                             (was_proven, heard) = (true, Instant::now());
                         }
                         Some(Change::Proof(_)) => {}
-                        None => return End::Broken { was_proven },
+                        None => return End::Broken { was_proven, error: silent("its feed ended") },
                     }
                 }
                 _ = rounds.tick() => {
                     if heard.elapsed() >= self.patience {
-                        return End::Broken { was_proven };
+                        let error = unsent.take();
+                        let error = error.unwrap_or_else(|| silent("no proof came back in time"));
+                        return End::Broken { was_proven, error };
                     }
                     // A token that is still on its way is given up: only the newest counts.
                     token = Token { number: token.number.wrapping_add(1), sent_at: clock.monotonic() };
                     sending = Some(store.prove(token.number));
                 }
                 Some(sent) = poll_some(&mut sending) => {
-                    sending = None;
-                    if let Err(error) = sent {
-                        telemetry::feed_failed(&error);
-                    }
+                    // An error is told if the feed is given up: it may come back by itself.
+                    (sending, unsent) = (None, sent.err());
                 }
             }
         }
     }
 }
 
-/// Waits for the future if there is one, else for ever: `select!` takes the branch when it is ready.
+fn silent(what: &'static str) -> StoreError {
+    StoreError::transient(what)
+}
+
+/// Waits for the future if there is one, else for ever.
+///
+/// `select!` takes the branch when it is ready.
 async fn poll_some<F: Future + Unpin>(future: &mut Option<F>) -> Option<F::Output> {
     match future {
         Some(future) => Some(future.await),
         None => std::future::pending().await,
-    }
-}
-
-/// 1/16 s, doubled at each failure, at most [`LONGEST_PAUSE`]; between half of it and all of it.
-fn pause(failures: u32) -> Duration {
-    let doubled = Duration::from_millis(62) * 2_u32.saturating_pow(failures.min(5));
-    let longest = doubled.min(LONGEST_PAUSE);
-    longest.mul_f64(rand::random_range(0.5..=1.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_stay_within_a_second() {
-        for failures in 1..100 {
-            let pause = pause(failures);
-            assert!(pause >= Duration::from_millis(62) && pause <= LONGEST_PAUSE, "{pause:?}");
-        }
-        assert!(pause(50) >= LONGEST_PAUSE / 2);
     }
 }

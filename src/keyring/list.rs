@@ -1,8 +1,8 @@
-use super::{KeyFilter, KeyUsage, Keyring, KeyringError};
+use super::{KeyFilter, Keyring, KeyringError};
 use crate::KeyId;
-use crate::store::{Cursor, KeyQuery, KeyRecord};
+use crate::store::{Cursor, KeyQuery, KeyRecord, KeyUsage};
 
-/// Some of the keys, newest first.
+/// Some of the keys, newest first. See [`Keyring::list`] for an example.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct KeyPage {
@@ -55,9 +55,51 @@ impl Keyring {
         Ok(KeyPage { records, next })
     }
 
-    /// How a key has been used, as far as this node knows.
-    #[must_use]
-    pub fn usage(&self, id: &KeyId) -> KeyUsage {
-        self.usage_book().read(id)
+    /// How a key has been used, on all nodes together. A key that nobody knows has not.
+    ///
+    /// What this node counted is in it at once, what others counted once they
+    /// have written it: within a second, or when their database takes writes again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`].
+    pub async fn usage(&self, id: &KeyId) -> Result<KeyUsage, KeyringError> {
+        let usage = self.usage_of(std::slice::from_ref(id)).await?;
+        Ok(usage.into_iter().next().unwrap_or_default())
+    }
+
+    /// As [`Self::usage`] for several keys, in their order and with one question to the store.
+    ///
+    /// ```
+    /// # use keygate::{KeyFilter, Keyring, KeyringError};
+    /// # async fn print(keys: &Keyring) -> Result<(), KeyringError> {
+    /// let page = keys.list(KeyFilter::default()).await?;
+    /// let ids: Vec<_> = page.records.iter().map(|record| record.id.clone()).collect();
+    /// for (record, usage) in page.records.iter().zip(keys.usage_of(&ids).await?) {
+    ///     println!("{}: {} requests", record.name, usage.requests);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`].
+    pub async fn usage_of(&self, ids: &[KeyId]) -> Result<Vec<KeyUsage>, KeyringError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(self.inner().usage.total(ids)).await
+    }
+
+    /// As [`Self::usage`], or what this node counted and has not written if the store does not
+    /// answer within a deadline: for answers that must not fail any more.
+    #[cfg(feature = "dashboard")]
+    pub(crate) async fn usage_if_known(&self, id: &KeyId) -> KeyUsage {
+        let total = self.usage(id);
+        if let Ok(Ok(usage)) = tokio::time::timeout(self.inner().deadline(), total).await {
+            return usage;
+        }
+        let here = self.inner().usage.here(std::slice::from_ref(id));
+        here.into_iter().next().unwrap_or_default()
     }
 }

@@ -30,12 +30,34 @@
 //! assert_eq!(keys.verify(text).await.unwrap_err(), Refusal::Revoked);
 //! # Ok(()) }
 //! ```
+//!
+//! # Metrics
+//!
+//! With the feature `metrics`, through the facade of that name. The keyrings of a process share one
+//! set.
+//!
+//! | name | kind | tells |
+//! | --- | --- | --- |
+//! | `keygate_feed_up` | gauge | 1 while changes made on other nodes are heard of, else 0 |
+//! | `keygate_feed_lost_total` | counter | how often the feed broke, fell silent or could not be had |
+//! | `keygate_circuit_open{of}` | gauge | 1 while so many look-ups hang that no more are made, else 0 |
+//! | `keygate_lookups_total{of,outcome}` | counter | look-ups that ended, and those that an open circuit forbade |
+//! | `keygate_attempts_limited_total{of}` | counter | requests of addresses that had [failed too often](crate::auth#failed-authentications) |
+//! | `keygate_usage_dropped_total` | counter | uses that are lost, as there was no room to keep them |
+//! | `keygate_usage_flush_failures_total` | counter | batches of usage that could not be written, each try by itself |
+//!
+//! `of` is `keys` or `accounts`, of attempts `keys` or `operator`. `outcome` is `found`, `not_found` (a revoked key too), `failed`,
+//! `timed_out`, `panicked` or `circuit_open`. A key that is cached and fresh causes no look-up. The
+//! gauge of the feed is not set where the store has none, that of a circuit not before it first
+//! opens.
 
+mod background;
 mod builder;
 mod change;
 mod error;
 mod feed;
 mod hashing;
+mod health;
 mod list;
 mod new_key;
 mod policy;
@@ -43,45 +65,41 @@ mod scope_sets;
 mod usage;
 mod verify;
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use crate::cache::{CacheKey, Limits, LoadingCache};
+use crate::cache::{self, CacheKey, LoadingCache};
 use crate::principal::Issuer;
 use crate::rate_limit::Plans;
 use crate::scope::Catalogue;
 use crate::store::{ErasedStore, KeyStore, StoreError};
+use crate::telemetry;
 use crate::{Clock, KeyFormat, KeyHash, KeyKind, Mode};
 
 pub use builder::KeyringBuilder;
 pub use error::{InvalidKeyring, KeyringError};
+pub use health::{FeedHealth, Health, UsageHealth};
 pub use list::KeyPage;
 pub use new_key::{IssuedKey, KeyFilter, KeyUpdate, NewKey};
-pub use usage::KeyUsage;
-pub(crate) use verify::{Probe, Verification};
+pub(crate) use verify::{LateVerdict, Probe, Verification, Verified};
 
+use background::Background;
 use feed::FeedDriver;
 use hashing::Hashing;
+use health::FeedState;
 use policy::Policy;
 use scope_sets::ScopeSets;
-use usage::UsageBook;
+use usage::Usage;
 use verify::Verdict;
-
-/// A verb of management may take this many look-up deadlines.
-const PATIENCE: u32 = 8;
 
 /// How many times a proof is asked for within `max_staleness`.
 const PROOFS: u32 = 4;
 
 /// The longest time between two proofs, whatever `max_staleness` is.
-const LONGEST_ROUND: Duration = Duration::from_secs(3600);
+const LONGEST_ROUND: Duration = Duration::from_hours(1);
 
 /// The handle on a service's keys; see [the module](self). Clones share one keyring.
 #[derive(Clone)]
@@ -94,21 +112,16 @@ pub(crate) struct Inner {
     hashing: Hashing,
     clock: Arc<dyn Clock>,
     cache: Arc<LoadingCache<KeyHash, Verdict>>,
-    usage: UsageBook,
+    usage: Arc<Usage>,
     scope_sets: ScopeSets,
     issuer: Issuer,
     deadline: Duration,
     feed_round: Duration,
-    feed: Mutex<Feed>,
+    feed_state: Arc<FeedState>,
+    listening: Background,
+    writing: Background,
+    /// Tells both tasks to end, and so does its end.
     stop: watch::Sender<bool>,
-}
-
-/// The feed's task.
-enum Feed {
-    NotStarted,
-    Running(JoinHandle<()>),
-    /// Shut down, or the store has no feed.
-    Over,
 }
 
 impl Keyring {
@@ -117,14 +130,25 @@ impl Keyring {
         KeyringBuilder::new(store, format)
     }
 
-    /// Ends the background work and waits for it. Keys are still verified afterwards, each entry
-    /// of the cache for `max_staleness` at the most.
+    /// Ends the background work, waits for it and writes what was counted, within eight
+    /// `deadline`s. Call it after the last request.
+    ///
+    /// Keys are still verified afterwards, each entry of the cache for `max_staleness` at the most.
+    /// A keyring that is dropped without it loses what was counted since the store last took a
+    /// batch: the uses of a second, or of the length of the store's outage. So does this one where
+    /// the store still takes none, and logs it; `health().usage.pending` says how many keys' uses.
     pub async fn shutdown(&self) {
-        let feed = std::mem::replace(&mut *self.0.feed.lock(), Feed::Over);
         self.0.stop.send_replace(true);
-        if let Feed::Running(task) = feed {
-            // Its only failure is a panic, and then it has ended too.
-            let _ = task.await;
+        self.0.listening.join().await;
+        self.0.writing.join().await;
+        self.0.feed_state.stopped();
+        // What is not written in time is lost, as in a crash. Without a runtime there is no time.
+        if Handle::try_current().is_ok() {
+            let _ = tokio::time::timeout(self.0.patience(), self.0.usage.flush()).await;
+        }
+        let pending = self.health().usage.pending;
+        if pending > 0 {
+            telemetry::usage_lost(pending);
         }
     }
 
@@ -165,29 +189,23 @@ impl Keyring {
     }
 
     fn assemble(builder: KeyringBuilder) -> Self {
-        let timing = builder.timing;
-        let limits = Limits {
-            capacity: builder.capacity,
-            positive_ttl: timing.positive_ttl,
-            negative_ttl: timing.negative_ttl,
-            max_staleness: timing.max_staleness,
-            deadline: timing.deadline,
-            lookups: builder.max_lookups,
-            ..Limits::default()
-        };
+        let limits = builder.limits;
+        let patience = patience(limits.deadline);
         Self(Arc::new(Inner {
             cache: LoadingCache::new(&limits, Arc::clone(&builder.clock)),
+            usage: Arc::new(Usage::new(&builder.store, &builder.clock, patience)),
             store: builder.store,
             formats: builder.formats,
             policy: builder.policy,
             hashing: builder.hashing,
             clock: builder.clock,
-            usage: UsageBook::default(),
             scope_sets: ScopeSets::default(),
             issuer: Issuer::unique(),
-            deadline: timing.deadline,
-            feed_round: (timing.max_staleness / PROOFS).min(LONGEST_ROUND),
-            feed: Mutex::new(Feed::NotStarted),
+            deadline: limits.deadline,
+            feed_round: (limits.max_staleness / PROOFS).min(LONGEST_ROUND),
+            feed_state: Arc::new(FeedState::new()),
+            listening: Background::new(),
+            writing: Background::new(),
             stop: watch::Sender::new(false),
         }))
     }
@@ -202,10 +220,6 @@ impl Keyring {
 
     fn policy(&self) -> &Policy {
         &self.0.policy
-    }
-
-    fn usage_book(&self) -> &UsageBook {
-        &self.0.usage
     }
 
     fn stored_hash(&self, text: &[u8]) -> KeyHash {
@@ -228,9 +242,11 @@ impl Keyring {
         }
     }
 
-    /// Starts to listen for changes, at the first use inside a runtime.
-    fn start_feed(&self) {
-        Inner::start_feed(&self.0);
+    /// Starts to listen for changes and to write usage, at the first use inside a runtime.
+    fn start_tasks(&self) {
+        let inner = &self.0;
+        inner.listening.start(|| FeedDriver::new(inner).run());
+        inner.writing.start(|| usage::drive(Arc::clone(&inner.usage), inner.stop.subscribe()));
     }
 }
 
@@ -240,40 +256,23 @@ impl Inner {
         self.cache.bump(hash.bits());
     }
 
+    /// Makes the cache forget every key.
+    fn forget_all(&self) {
+        self.cache.bump_all();
+    }
+
     fn deadline(&self) -> Duration {
         self.deadline
     }
 
     fn patience(&self) -> Duration {
-        self.deadline.saturating_mul(PATIENCE)
-    }
-
-    fn start_feed(this: &Arc<Self>) {
-        let mut feed = this.feed.lock();
-        if let Some(ended) = feed.ended() {
-            *feed = ended;
-        }
-        if let (Feed::NotStarted, Ok(runtime)) = (&*feed, Handle::try_current()) {
-            let driver = FeedDriver::new(this, this.stop.subscribe(), this.feed_round);
-            *feed = Feed::Running(runtime.spawn(driver.run()));
-        }
+        patience(self.deadline)
     }
 }
 
-impl Feed {
-    /// What the feed is if its task has ended.
-    fn ended(&mut self) -> Option<Self> {
-        let Self::Running(task) = self else { return None };
-        if !task.is_finished() {
-            return None;
-        }
-        let mut nobody = Context::from_waker(Waker::noop());
-        Some(match Pin::new(task).poll(&mut nobody) {
-            // Its runtime was shut down under it: the one of this caller takes its place.
-            Poll::Ready(Err(_)) => Self::NotStarted,
-            _ => Self::Over,
-        })
-    }
+/// How long a verb of management may take.
+fn patience(deadline: Duration) -> Duration {
+    deadline.saturating_mul(cache::PATIENCE)
 }
 
 impl std::fmt::Debug for Keyring {

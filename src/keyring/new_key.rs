@@ -11,6 +11,7 @@ use crate::{AccountId, ApiKey, KeyId, KeyKind, Mode, PlanName, Quota, ScopeName}
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct NewKey {
+    pub(super) id: Option<KeyId>,
     pub(super) name: String,
     pub(super) mode: Mode,
     pub(super) kind: KeyKind,
@@ -22,7 +23,7 @@ pub struct NewKey {
     pub(super) expires_at: Option<SystemTime>,
 }
 
-/// What is to change of a key; the argument of [`Keyring::update`](super::Keyring::update).
+/// What is to change of a key, for [`Keyring::update`](super::Keyring::update).
 ///
 /// What is not set stays as it is.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +31,8 @@ pub struct NewKey {
 pub struct KeyUpdate(pub(super) RecordUpdate);
 
 /// A key just issued: its record, and for this once its text.
+///
+/// See [the module](super) for an example.
 #[derive(Debug)]
 #[must_use = "the key's text cannot be had again"]
 pub struct IssuedKey {
@@ -52,6 +55,7 @@ impl NewKey {
     /// A key that people call `name`: 1 to 100 characters, not unique.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
+            id: None,
             name: name.into(),
             mode: Mode::Test,
             kind: KeyKind::Secret,
@@ -62,6 +66,17 @@ impl NewKey {
             not_before: None,
             expires_at: None,
         }
+    }
+
+    /// Its public id. Generated unless set.
+    ///
+    /// That of another system, or a fixed one, so that of several nodes that issue a key at once
+    /// one succeeds and the others get [`StoreError::is_duplicate`].
+    ///
+    /// [`StoreError::is_duplicate`]: crate::store::StoreError::is_duplicate
+    pub fn id(mut self, id: KeyId) -> Self {
+        self.id = Some(id);
+        self
     }
 
     /// Live or test. Test unless set.
@@ -201,7 +216,9 @@ impl KeyFilter {
         self
     }
 
-    /// How many at the most: 1 to 200, 50 unless set; what is outside is drawn to the nearer end.
+    /// How many at the most: 1 to 200, 50 unless set.
+    ///
+    /// What is outside is drawn to the nearer end.
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit.clamp(1, 200);
         self

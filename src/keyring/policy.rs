@@ -48,13 +48,11 @@ impl Policy {
         let not_before = new.not_before.map(|from| on_calendar("not_before", from)).transpose()?;
         check_order(not_before, expires_at)?;
         let account = new.account.unwrap_or_else(|| self.default_account.clone());
-        let mut record = KeyRecord::new(
-            KeyId::generate().map_err(|_| KeyringError::NoRandomness)?,
-            hash,
-            new.mode,
-            account,
-            now,
-        );
+        let id = match new.id {
+            Some(id) => id,
+            None => KeyId::generate().map_err(|_| KeyringError::NoRandomness)?,
+        };
+        let mut record = KeyRecord::new(id, hash, new.mode, account, now);
         record.name = new.name;
         record.hint = hint;
         record.kind = new.kind;

@@ -3,11 +3,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use super::usage::Tally;
 use super::{Inner, Keyring};
-use crate::cache::{Answer, CacheKey, Got, LoadError, LoadFailed, Slots};
+use crate::cache::{Answer, CacheKey, Got, Late, LoadError, LoadFailed, Slots};
 use crate::key::ParsedKey;
-use crate::principal::Claims;
+use crate::principal::{Claims, Lineage, Uses};
 use crate::store::{KeyRecord, StoreError};
 use crate::{KeyHash, KeyKind, Mode, Principal, Refusal, telemetry};
 
@@ -21,8 +20,24 @@ pub(crate) enum Probe {
     Pending(Verification),
 }
 
-/// A look-up under way. Dropping it ends nothing but the wait.
-pub(crate) struct Verification(Pin<Box<dyn Future<Output = Result<Principal, Refusal>> + Send>>);
+/// A look-up, which begins when it is first polled. Dropping it ends nothing but the wait.
+pub(crate) struct Verification {
+    /// What is looked up, told apart from others.
+    bits: u64,
+    future: Pin<Box<dyn Future<Output = Verified> + Send>>,
+}
+
+/// What came of a look-up.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) answer: Result<Principal, Refusal>,
+    /// The look-up, if it goes on without who asked for it.
+    pub(crate) late: Option<LateVerdict>,
+}
+
+/// A look-up that was too late for who asked for it.
+#[derive(Debug)]
+pub(crate) struct LateVerdict(Late<Verdict>);
 
 /// What the cache keeps of a key.
 #[derive(Debug, Clone)]
@@ -33,14 +48,20 @@ pub(super) enum Verdict {
     Denied(Refusal),
 }
 
-/// A key that may be accepted. It lies in the cache's entry itself: each pointer less on the way is a
-/// line of memory less to wait for.
+/// A key that may be accepted. It lies in the cache's entry itself: each pointer less on the way is
+/// a line of memory less to wait for.
 #[derive(Debug, Clone)]
 pub(super) struct Grant {
-    principal: Principal,
+    claims: Arc<Claims>,
+    /// Few keys have one.
+    window: Option<Box<Window>>,
+}
+
+/// When a key may be used, where that is not always.
+#[derive(Debug, Clone, Copy)]
+struct Window {
     not_before: Option<SystemTime>,
     expires_at: Option<SystemTime>,
-    tally: Tally,
 }
 
 impl CacheKey for KeyHash {
@@ -52,7 +73,9 @@ impl CacheKey for KeyHash {
 }
 
 impl Keyring {
-    /// Verifies a key's text, for callers without HTTP. A success is counted as a use of the key.
+    /// Verifies a key's text, for callers without HTTP.
+    ///
+    /// A success is counted as a use of the key.
     ///
     /// # Errors
     ///
@@ -64,7 +87,7 @@ impl Keyring {
         match self.probe(key) {
             Probe::Accepted(principal) => Ok(principal),
             Probe::Refused(refusal) => Err(refusal),
-            Probe::Pending(verification) => verification.await,
+            Probe::Pending(verification) => verification.await.answer,
         }
     }
 
@@ -93,18 +116,50 @@ impl Keyring {
     }
 
     fn look_up(&self, plain: KeyHash, key: ParsedKey<'_>) -> Verification {
-        self.start_feed();
+        self.start_tasks();
         let query = Query::new(&self.0, plain, key);
         let loading = self.0.cache.load(plain, query.slots(), move || query.ask());
         let keyring = Arc::clone(&self.0);
         // The one boxed future: only a key that is not cached pays for it.
-        Verification(Box::pin(async move {
-            match loading.await {
-                Ok(verdict) => keyring.settle(&verdict, keyring.clock.monotonic()),
-                Err(LoadError::CircuitOpen) => Err(Refusal::CircuitOpen),
-                Err(_) => Err(Refusal::LookupFailed),
+        let future = Box::pin(async move {
+            let failed = match loading.await {
+                Ok(verdict) => return keyring.settle(&verdict, keyring.clock.monotonic()).into(),
+                Err(failed) => failed,
+            };
+            let settle = |verdict: &Verdict, now| keyring.settle(verdict, now);
+            if let Some(settled) = keyring.cache.get_stale(&plain, settle) {
+                return settled.into();
             }
-        }))
+            let refusal = match failed.why {
+                LoadError::CircuitOpen => Refusal::CircuitOpen,
+                _ => Refusal::LookupFailed,
+            };
+            Verified { answer: Err(refusal), late: failed.late.map(LateVerdict) }
+        });
+        Verification { bits: plain.bits(), future }
+    }
+}
+
+impl Verification {
+    /// Tells the key that is looked up from others.
+    pub(crate) fn bits(&self) -> u64 {
+        self.bits
+    }
+}
+
+impl LateVerdict {
+    /// Waits until the look-up ends, and says why the key would have been refused, if it would.
+    pub(crate) async fn refusal(self) -> Option<Refusal> {
+        match self.0.ended().await? {
+            Verdict::Denied(refusal) => Some(refusal),
+            Verdict::Known(_) => None,
+        }
+    }
+}
+
+impl From<Result<Principal, Refusal>> for Verified {
+    fn from(answer: Result<Principal, Refusal>) -> Self {
+        Self { answer, late: None }
     }
 }
 
@@ -115,16 +170,22 @@ impl Inner {
             Verdict::Known(grant) => grant,
             Verdict::Denied(refusal) => return Err(refusal.clone()),
         };
-        if grant.not_before.is_some() || grant.expires_at.is_some() {
-            grant.check_time(self.clock.wall())?;
+        if let Some(window) = &grant.window {
+            window.check(self.clock.wall())?;
         }
-        grant.tally.count(now);
-        Ok(grant.principal.clone())
+        self.usage.count(&grant.claims, now);
+        Ok(Principal::new(Arc::clone(&grant.claims)))
     }
 }
 
-impl Grant {
-    fn check_time(&self, now: SystemTime) -> Result<(), Refusal> {
+impl Window {
+    /// `None`: always.
+    fn new(not_before: Option<SystemTime>, expires_at: Option<SystemTime>) -> Option<Box<Self>> {
+        let some = not_before.is_some() || expires_at.is_some();
+        some.then(|| Box::new(Self { not_before, expires_at }))
+    }
+
+    fn check(&self, now: SystemTime) -> Result<(), Refusal> {
         if let Some(at) = self.expires_at.filter(|at| *at <= now) {
             return Err(Refusal::Expired { at });
         }
@@ -176,10 +237,9 @@ impl Query {
         if record.revoked_at.is_some() {
             return Answer::Negative(Verdict::Denied(Refusal::Revoked));
         }
-        let tally = self.keyring.usage.tally(&record.id, &*self.keyring.clock);
-        let (not_before, expires_at) = (record.not_before, record.expires_at);
-        let principal = Principal::new(self.claims(record)).issued_by(self.keyring.issuer);
-        Answer::Positive(Verdict::Known(Grant { principal, not_before, expires_at, tally }))
+        let window = Window::new(record.not_before, record.expires_at);
+        let claims = Arc::new(self.claims(record));
+        Answer::Positive(Verdict::Known(Grant { claims, window }))
     }
 
     fn claims(&self, record: KeyRecord) -> Claims {
@@ -190,16 +250,17 @@ impl Query {
         // A store reads two texts; what is cached for long shares one.
         let lineage = if record.lineage == record.id { record.id.clone() } else { record.lineage };
         Claims {
+            uses: Uses::default(),
+            lineage: Lineage::new(lineage),
+            quota: record.quota.map(Box::new),
+            plan: record.plan,
             key_id: record.id,
-            lineage,
-            mode: record.mode,
-            kind: record.kind,
             scopes,
             account: record.account,
-            on_behalf_of: None,
-            plan: record.plan,
-            quota: record.quota,
             catalogue: Some(catalogue),
+            issuer: Some(self.keyring.issuer),
+            mode: record.mode,
+            kind: record.kind,
         }
     }
 }
@@ -214,10 +275,10 @@ impl From<Result<Principal, Refusal>> for Probe {
 }
 
 impl Future for Verification {
-    type Output = Result<Principal, Refusal>;
+    type Output = Verified;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+        self.future.as_mut().poll(cx)
     }
 }
 

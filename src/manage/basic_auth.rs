@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,7 +12,7 @@ use subtle::ConstantTimeEq;
 use super::Gate;
 use crate::client_ip::{self, TrustedProxies};
 use crate::rate_limit::Attempts;
-use crate::{ApiError, Clock, ErrorType, Quota, SystemClock};
+use crate::{ApiError, Clock, ErrorType, Quota, Refusal, SystemClock};
 
 /// How many wrong guesses an address has: ten at once, then six a minute.
 const GUESSES: Quota = Quota::per_minute(6).burst(10);
@@ -33,7 +34,6 @@ pub struct BasicAuth {
     expected: [u8; 32],
     attempts: Attempts,
     proxies: TrustedProxies,
-    clock: Arc<dyn Clock>,
 }
 
 impl BasicAuth {
@@ -42,9 +42,8 @@ impl BasicAuth {
     pub fn new(user: &str, password: &str) -> Self {
         Self {
             expected: digest(format!("{user}:{password}").as_bytes()),
-            attempts: Attempts::new(GUESSES),
+            attempts: Attempts::new("operator", GUESSES, Arc::new(SystemClock)),
             proxies: TrustedProxies::none(),
-            clock: Arc::new(SystemClock),
         }
     }
 
@@ -58,7 +57,7 @@ impl BasicAuth {
     /// Replaces the clock, for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.attempts = self.attempts.with_clock(Arc::new(clock));
         self
     }
 
@@ -69,14 +68,15 @@ impl BasicAuth {
         };
         let address = client_ip::client_ip(&request.headers, &request.extensions, &self.proxies);
         let address = address.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        if let Some(wait) = self.attempts.wait(address, &self.clock) {
-            return Err(ApiError::rate_limited(wait));
-        }
-        let right = credentials(value).is_some_and(|sent| sent.ct_eq(&self.expected).into());
-        if right {
+        let Some(sent) = credentials(value) else {
+            let counted = self.attempts.fail(address).map_err(too_many);
+            return Err(counted.err().unwrap_or_else(challenge));
+        };
+        let attempt = self.attempts.begin(address, bits(&sent)).map_err(too_many)?;
+        if sent.ct_eq(&self.expected).into() {
             return Ok(());
         }
-        self.attempts.count(address, &self.clock);
+        attempt.fail();
         Err(challenge())
     }
 }
@@ -101,6 +101,15 @@ fn challenge() -> ApiError {
         "The operator's credentials are needed.",
     )
     .with_challenge(HeaderValue::from_static("Basic realm=\"keys\", charset=\"UTF-8\""))
+}
+
+fn too_many(wait: Duration) -> ApiError {
+    Refusal::TooManyFailures { wait }.into()
+}
+
+/// Enough of a digest to tell it from others.
+fn bits(digest: &[u8; 32]) -> u64 {
+    u64::from_le_bytes(digest.first_chunk().copied().unwrap_or_default())
 }
 
 /// The digest of what was sent as `user:password`, if the header has that form.

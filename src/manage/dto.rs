@@ -1,16 +1,15 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::store::{KeyRecord, KeyStatus};
+use crate::store::{KeyRecord, KeyStatus, KeyUsage};
 use crate::{
     AccountId, ApiError, KeyKind, KeyUpdate, Keyring, Mode, NewKey, PlanName, Quota, ScopeName,
 };
-use std::time::Duration;
 
 /// A quota is counted by the minute here.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A key as the API shows it. Every field is always there.
 #[derive(Debug, Serialize)]
@@ -122,11 +121,10 @@ pub(super) struct RotateBody {
 }
 
 impl KeyView {
-    pub(super) fn new(record: KeyRecord, keyring: &Keyring) -> Self {
-        let usage = keyring.usage(&record.id);
+    pub(super) fn new(record: KeyRecord, usage: KeyUsage, keyring: &Keyring) -> Self {
         let status = record.status(keyring.clock().wall()).as_str();
         Self {
-            kind: kind_word(record.kind),
+            kind: record.kind.as_str(),
             mode: keyring.word(record.mode).to_owned(),
             scopes: record.scopes.iter().map(ToString::to_string).collect(),
             plan: record.plan.map(|plan| plan.to_string()),
@@ -253,15 +251,8 @@ pub(super) fn status(word: &str) -> Result<KeyStatus, ApiError> {
 fn kind(word: &str) -> Result<KeyKind, ApiError> {
     [KeyKind::Secret, KeyKind::Publishable]
         .into_iter()
-        .find(|kind| kind_word(*kind) == word)
+        .find(|kind| kind.as_str() == word)
         .ok_or_else(|| ApiError::invalid_field("kind", "must be `secret` or `publishable`"))
-}
-
-fn kind_word(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Secret => "secret",
-        KeyKind::Publishable => "publishable",
-    }
 }
 
 fn plan(name: &str) -> Result<PlanName, ApiError> {

@@ -11,6 +11,7 @@ use super::dto::{
     self, IssueBody, IssuedView, KeyView, Listed, Page, RevokeBody, RotateBody, ScopeView,
     UpdateBody,
 };
+use crate::store::{KeyRecord, KeyUsage};
 use crate::{ApiError, ErrorCode, IssuedKey, Json, KeyFilter, KeyId, Keyring, KeyringError};
 
 /// The longest reason of a revocation, in characters.
@@ -33,7 +34,10 @@ pub(super) async fn list(
     let Query(query) =
         query.map_err(|rejection| ApiError::invalid_field("query", rejection.body_text()))?;
     let page = keyring.list(query.into_filter(&keyring)?).await.map_err(to_api_error)?;
-    let data = page.records.into_iter().map(|record| KeyView::new(record, &keyring)).collect();
+    let ids: Vec<_> = page.records.iter().map(|record| record.id.clone()).collect();
+    let usage = keyring.usage_of(&ids).await.map_err(to_api_error)?;
+    let keys = page.records.into_iter().zip(usage);
+    let data = keys.map(|(record, usage)| KeyView::new(record, usage, &keyring)).collect();
     Ok(Json(Page { data, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
 }
 
@@ -51,7 +55,8 @@ pub(super) async fn find(
 ) -> Result<Json<KeyView>, ApiError> {
     let found = keyring.find(&key_id(&id)?).await.map_err(to_api_error)?;
     let record = found.ok_or_else(no_such_key)?;
-    Ok(Json(KeyView::new(record, &keyring)))
+    let usage = keyring.usage(&record.id).await.map_err(to_api_error)?;
+    Ok(Json(KeyView::new(record, usage, &keyring)))
 }
 
 pub(super) async fn update(
@@ -61,7 +66,7 @@ pub(super) async fn update(
 ) -> Result<Json<KeyView>, ApiError> {
     let update = body.into_update()?;
     let record = keyring.update(&key_id(&id)?, update).await.map_err(to_api_error)?;
-    Ok(Json(KeyView::new(record, &keyring)))
+    Ok(changed(record, &keyring).await)
 }
 
 pub(super) async fn revoke(
@@ -80,7 +85,7 @@ pub(super) async fn revoke(
         Some(reason) => keyring.revoke_because(&id, reason).await,
         None => keyring.revoke(&id).await,
     };
-    Ok(Json(KeyView::new(revoked.map_err(to_api_error)?, &keyring)))
+    Ok(changed(revoked.map_err(to_api_error)?, &keyring).await)
 }
 
 pub(super) async fn rotate(
@@ -131,8 +136,15 @@ impl ListQuery {
     }
 }
 
+/// A key as it is after a change. That was made: the answer does not fail for want of the usage.
+async fn changed(record: KeyRecord, keyring: &Keyring) -> Json<KeyView> {
+    let usage = keyring.usage_if_known(&record.id).await;
+    Json(KeyView::new(record, usage, keyring))
+}
+
 fn shown_once(issued: &IssuedKey, keyring: &Keyring) -> Response {
-    let view = KeyView::new(issued.record().clone(), keyring);
+    // A new key has not been used.
+    let view = KeyView::new(issued.record().clone(), KeyUsage::default(), keyring);
     let body = Json(IssuedView { view, key: issued.key().expose() });
     (StatusCode::CREATED, body).into_response()
 }

@@ -1,7 +1,8 @@
 //! The management API: a router to nest, over a keyring.
 //!
 //! 1. **It cannot be mounted open by accident**: [`router`] takes a [`Gate`], which every request
-//!    passes first, also those to unknown paths.
+//!    passes first, also those to unknown paths. (axum hands a nested router all but the prefix
+//!    with a bare slash: that is the outer router's 404.)
 //! 2. **Changes come from its own pages or from programs**: they need
 //!    `Content-Type: application/json`, and neither an `Origin` of another site nor a
 //!    `Sec-Fetch-Site` that tells of one. A page elsewhere cannot use an operator's credentials.
@@ -30,8 +31,9 @@
 //!  "requests": 0}
 //! ```
 //!
-//! `status` is `active`, `revoked` or `expired`; the predecessor of a rotation is `active` until its
-//! `expires_at`. `requests` and `last_used_at` count the successful authentications of this process.
+//! `status` is `active`, `revoked` or `expired`; the predecessor of a rotation is `active` until
+//! its `expires_at`. `requests` and `last_used_at` count the successful authentications of all
+//! nodes: those of this one at once, those of others once they have written them, each second.
 //! `limit` is 1 to 200, 50 unless set. A quota is `{"per_minute":N,"burst":N}`, the burst N unless
 //! given. Times are RFC 3339 in UTC. Modes are called as the keyring's formats call them.
 //!

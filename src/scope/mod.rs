@@ -1,4 +1,4 @@
-//! What a key may do: scopes, what a handler demands of them and the catalogue a service declares.
+//! What a key may do: scopes, what a handler demands, the catalogue of a service.
 //!
 //! 1. [`scopes!`](crate::scopes) declares every scope of a service, once: each a type to name in
 //!    handlers, with its name on the wire and its description.

@@ -60,7 +60,8 @@ impl ScopeName {
     ///
     /// # Errors
     ///
-    /// [`InvalidScope`] if the text is empty, too long or has a character that a scope may not have.
+    /// [`InvalidScope`] if the text is empty, too long or has a character that a scope may not
+    /// have.
     pub fn parse(name: &str) -> Result<Self, InvalidScope> {
         if is_valid(name.as_bytes()) {
             Ok(Self(Text::Shared(name.into())))

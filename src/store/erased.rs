@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::{
     ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
+    StoredUsage, UsageBatch,
 };
 use crate::unwind::caught;
 use crate::{KeyHash, KeyId};
@@ -29,6 +30,9 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn list(&self, query: KeyQuery) -> Answer<'_, Vec<KeyRecord>>;
     fn subscribe(&self) -> Answer<'_, Option<ChangeFeed>>;
     fn prove(&self, token: u64) -> Answer<'_, ()>;
+    fn keeps_usage(&self) -> bool;
+    fn add_usage(&self, batch: UsageBatch) -> Answer<'_, ()>;
+    fn usage(&self, node: u64, ids: Vec<KeyId>) -> Answer<'_, StoredUsage>;
 }
 
 impl<S: KeyStore> ErasedStore for S {
@@ -71,6 +75,19 @@ impl<S: KeyStore> ErasedStore for S {
 
     fn prove(&self, token: u64) -> Answer<'_, ()> {
         survived(async move { KeyStore::prove(self, token).await })
+    }
+
+    fn keeps_usage(&self) -> bool {
+        KeyStore::keeps_usage(self)
+    }
+
+    fn add_usage(&self, batch: UsageBatch) -> Answer<'_, ()> {
+        // A batch that is sent again counts once, so an error may follow a panic here.
+        survived(async move { KeyStore::add_usage(self, batch).await })
+    }
+
+    fn usage(&self, node: u64, ids: Vec<KeyId>) -> Answer<'_, StoredUsage> {
+        survived(async move { KeyStore::usage(self, node, ids).await })
     }
 }
 

@@ -24,7 +24,9 @@ impl StoreError {
         Self { kind: Kind::Transient, source: Some(source.into()) }
     }
 
-    /// A failure that stays until somebody mends it: a missing table, a record that cannot be read.
+    /// A failure that stays until somebody mends it.
+    ///
+    /// Such as a missing table, or a record that cannot be read.
     pub fn permanent(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: Kind::Permanent, source: Some(source.into()) }
     }
@@ -51,9 +53,9 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            Kind::Transient => "the key store did not answer",
-            Kind::Permanent => "the key store failed",
-            Kind::Duplicate => "the key store has a record with this id or hash",
+            Kind::Transient => "the store did not answer",
+            Kind::Permanent => "the store failed",
+            Kind::Duplicate => "the store has a record with this id or hash",
         })
     }
 }

@@ -6,18 +6,18 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::{
-    Change, ChangeFeed, Cursor, KeyQuery, KeyRecord, KeyStatus, KeyStore, Outcome, RecordUpdate,
-    Rotation, StoreError,
+    Change, ChangeFeed, Cursor, KeyQuery, KeyRecord, KeyStore, Ledger, Outcome, RecordUpdate,
+    Rotation, StoreError, StoredUsage, UsageBatch,
 };
 use crate::{KeyHash, KeyId};
 
 /// How many changes a listener may be behind before its feed ends.
 const FEED_CAPACITY: usize = 1024;
 
-/// A store in memory, for tests and for services whose keys need not outlive the process.
+/// A store in memory, for tests and for keys that need not outlive the process.
 ///
 /// Clones share one set of records: two keyrings on clones of one store are two nodes on one
-/// database, in one process.
+/// database, in one process. See [the module](super) for an example.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -28,6 +28,7 @@ struct State {
     records: BTreeMap<Cursor, KeyRecord>,
     by_id: HashMap<KeyId, Cursor>,
     by_hash: HashMap<KeyHash, Cursor>,
+    usage: Ledger,
     listeners: Vec<mpsc::Sender<Change>>,
 }
 
@@ -56,13 +57,9 @@ impl KeyStore for MemoryStore {
 
     async fn update(&self, id: &KeyId, update: RecordUpdate) -> Result<Outcome, StoreError> {
         let mut state = self.state.lock();
-        let Some(record) = state.find(id) else { return Ok(Outcome::Missing) };
-        let mut record = record.clone();
-        if record.revoked_at.is_some() {
-            return Ok(Outcome::Revoked(Box::new(record)));
-        }
-        update.apply(&mut record);
-        Ok(state.replace(record))
+        let Some(stored) = state.find(id) else { return Ok(Outcome::Missing) };
+        let outcome = update.decide(stored);
+        Ok(state.carry_out(outcome))
     }
 
     async fn revoke(
@@ -72,23 +69,19 @@ impl KeyStore for MemoryStore {
         reason: Option<String>,
     ) -> Result<Outcome, StoreError> {
         let mut state = self.state.lock();
-        let Some(record) = state.find(id) else { return Ok(Outcome::Missing) };
-        let mut record = record.clone();
-        if record.status(at) == KeyStatus::Revoked {
-            return Ok(Outcome::Revoked(Box::new(record)));
-        }
-        record.revoked_at = Some(at);
-        record.revoked_reason = reason;
-        Ok(state.replace(record))
+        let Some(stored) = state.find(id) else { return Ok(Outcome::Missing) };
+        let outcome = stored.revoked(at, reason);
+        Ok(state.carry_out(outcome))
     }
 
     async fn rotate(&self, id: &KeyId, rotation: Rotation) -> Result<Outcome, StoreError> {
         let mut state = self.state.lock();
         let Some(predecessor) = state.find(id) else { return Ok(Outcome::Missing) };
         let outcome = rotation.decide(predecessor);
-        let Outcome::Done(after) = outcome else { return Ok(outcome) };
-        state.insert(rotation.successor)?;
-        Ok(state.replace(*after))
+        if matches!(outcome, Outcome::Done(_)) {
+            state.insert(rotation.successor)?;
+        }
+        Ok(state.carry_out(outcome))
     }
 
     async fn list(&self, query: KeyQuery) -> Result<Vec<KeyRecord>, StoreError> {
@@ -112,6 +105,21 @@ impl KeyStore for MemoryStore {
         self.state.lock().tell(Change::Proof(token));
         Ok(())
     }
+
+    fn keeps_usage(&self) -> bool {
+        true
+    }
+
+    async fn add_usage(&self, mut batch: UsageBatch) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        batch.keys.retain(|used| state.by_id.contains_key(&used.id));
+        state.usage.add(&batch);
+        Ok(())
+    }
+
+    async fn usage(&self, node: u64, ids: Vec<KeyId>) -> Result<StoredUsage, StoreError> {
+        Ok(self.state.lock().usage.read(node, &ids))
+    }
 }
 
 impl State {
@@ -126,15 +134,22 @@ impl State {
         let place = Cursor::of(&record);
         self.by_id.insert(record.id.clone(), place.clone());
         self.by_hash.insert(record.hash, place);
-        self.replace(record);
+        self.put(record);
         Ok(())
     }
 
-    fn replace(&mut self, record: KeyRecord) -> Outcome {
+    /// Keeps what the record becomes, if anything was decided but to leave it.
+    fn carry_out(&mut self, decided: Outcome) -> Outcome {
+        if let Outcome::Done(record) = &decided {
+            self.put(KeyRecord::clone(record));
+        }
+        decided
+    }
+
+    fn put(&mut self, record: KeyRecord) {
         let change = Change::Key(record.hash);
-        self.records.insert(Cursor::of(&record), record.clone());
+        self.records.insert(Cursor::of(&record), record);
         self.tell(change);
-        Outcome::Done(Box::new(record))
     }
 
     fn tell(&mut self, change: Change) {

@@ -1,20 +1,26 @@
 //! Where key records live: the port, its words and the store in memory.
 //!
-//! A store keeps [`KeyRecord`]s and answers five questions. Everything that makes keys fast and
-//! revocation exact (cache, deadlines, single flight) is the keyring's; a store stays simple:
+//! A store keeps [`KeyRecord`]s and answers a few questions about them. Everything that makes keys
+//! fast and revocation exact (cache, deadlines, single flight) is the keyring's; a store stays
+//! simple:
 //!
 //! 1. **It reads its own writes.** Once a mutation has returned, every later read sees it.
 //! 2. **Mutations are atomic** and decide by what is stored at that moment: a revoked key is
 //!    never extended, never rotated and keeps the time and reason of its first revocation.
 //! 3. **Hashes and ids are unique.** A second insert of either is [`StoreError::duplicate`] and
 //!    changes nothing.
-//! 4. **A failure is a [`StoreError`]**, never `None`: callers turn `None` into 401 and errors into 503.
+//! 4. **A failure is a [`StoreError`]**, never `None`: that turns into 503, and `None` into 401.
 //! 5. **Lists are newest first**, by creation and then by id, both descending.
 //! 6. **Times are kept to the microsecond.** The keyring hands over none that is finer.
 //! 7. **A feed misses nothing or ends.** It yields every change that was committed since it was
 //!    subscribed to, and a proof after all changes that were committed before the proof was sent.
 //!    A store that may have missed one ends the feed: a proof that overtakes a change, or comes
-//!    after a lost one, keeps what was revoked in the cache for its whole time.
+//!    after a lost one, keeps what was revoked in the cache for its whole time. It names what
+//!    changed: [`Change::All`] costs a look-up of every key in use on every node.
+//! 8. **Usage is no change of a key** and no feed tells of it. Where a store keeps it, requests add
+//!    up, the last use never goes back, a batch counts once however often it is sent, and uses of
+//!    keys that are not there are dropped. Figures are read with the number of the asking node's
+//!    last batch that is in them.
 //!
 //! The suite `store_conformance!` (feature `test-util`) tests these rules on any store.
 //!
@@ -35,9 +41,17 @@ mod changes;
 pub mod conformance;
 mod erased;
 mod error;
+mod ledger;
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod query;
 mod record;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+mod usage;
 
 use std::future::Future;
 use std::time::SystemTime;
@@ -45,9 +59,17 @@ use std::time::SystemTime;
 pub use changes::{Change, ChangeFeed};
 pub(crate) use erased::ErasedStore;
 pub use error::StoreError;
+pub(crate) use ledger::Ledger;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use query::{Cursor, InvalidCursor, KeyQuery};
 pub use record::{KeyRecord, KeyStatus, RecordUpdate};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sql::{Changed, Watch};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+pub use usage::{KeyUsage, KeyUse, StoredUsage, UsageBatch};
 
 use crate::{KeyHash, KeyId};
 
@@ -90,7 +112,7 @@ pub trait KeyStore: Send + Sync + 'static {
         rotation: Rotation,
     ) -> impl Future<Output = Result<Outcome, StoreError>> + Send;
 
-    /// The records that the query asks for, newest first, at most `query.limit` of them.
+    /// The records that the query asks for, newest first, `query.limit` at the most.
     fn list(
         &self,
         query: KeyQuery,
@@ -110,10 +132,51 @@ pub trait KeyStore: Send + Sync + 'static {
         let _ = token;
         async { Ok(()) }
     }
+
+    /// Whether the store keeps usage.
+    ///
+    /// Where it does not, as by default, each keyring counts for itself in memory. One that does
+    /// implements [`Self::add_usage`] and [`Self::usage`] as well.
+    fn keeps_usage(&self) -> bool {
+        false
+    }
+
+    /// Adds to the usage of some keys, all or nothing; [`KeyUsage::add`] says how.
+    ///
+    /// A batch whose `sequence` is not above the last one written of its node is in already:
+    /// nothing is done.
+    ///
+    /// Usage is no change of a key: feeds tell nothing of it. Uses of keys that are not there are
+    /// dropped.
+    fn add_usage(&self, batch: UsageBatch) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = batch;
+        async { Ok(()) }
+    }
+
+    /// The usage of these keys, and how much of `node`'s own is in it, as of one moment.
+    fn usage(
+        &self,
+        node: u64,
+        ids: Vec<KeyId>,
+    ) -> impl Future<Output = Result<StoredUsage, StoreError>> + Send {
+        let _ = (node, ids);
+        async { Ok(StoredUsage::default()) }
+    }
 }
 
 /// What became of a mutation.
-#[derive(Debug, Clone)]
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use keygate::KeyId;
+/// use keygate::store::{KeyStore, MemoryStore, Outcome};
+/// use std::time::UNIX_EPOCH;
+///
+/// let outcome = MemoryStore::new().revoke(&KeyId::parse("key_1")?, UNIX_EPOCH, None).await?;
+/// assert!(matches!(outcome, Outcome::Missing));
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It was done; the record as it is now.
@@ -130,7 +193,10 @@ pub enum Outcome {
     Missing,
 }
 
-/// A successor and what becomes of its predecessor.
+/// A successor and what becomes of its predecessor, for [`KeyStore::rotate`].
+///
+/// The keyring makes it, and a store asks it what to do by [`Self::decide`]: the example
+/// `custom_store` has one that does.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Rotation {
@@ -143,7 +209,9 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// What the predecessor becomes, or why there is no rotation. The rule for every store.
+    /// What the predecessor becomes, or why there is no rotation.
+    ///
+    /// The rule for every store.
     #[must_use]
     pub fn decide(&self, predecessor: &KeyRecord) -> Outcome {
         match predecessor.status(self.at) {

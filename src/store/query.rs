@@ -6,6 +6,17 @@ use super::{KeyRecord, KeyStatus};
 use crate::{AccountId, KeyId, Mode};
 
 /// What a list is asked for. All that is `None` is not asked about.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use keygate::store::{KeyQuery, KeyStatus, KeyStore, MemoryStore};
+/// use std::time::UNIX_EPOCH;
+///
+/// let mut query = KeyQuery::new(UNIX_EPOCH);
+/// query.status = Some(KeyStatus::Revoked);
+/// assert!(MemoryStore::new().list(query).await?.is_empty());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct KeyQuery {
@@ -52,7 +63,9 @@ impl KeyQuery {
         Self { status: None, mode: None, account: None, after: None, limit: 50, now }
     }
 
-    /// Whether a record belongs to the answer, its place in the list aside. The rule for every store.
+    /// Whether a record belongs to the answer, its place in the list aside.
+    ///
+    /// The rule for every store.
     #[must_use]
     pub fn matches(&self, record: &KeyRecord) -> bool {
         self.status.is_none_or(|status| record.status(self.now) == status)

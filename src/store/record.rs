@@ -1,8 +1,11 @@
 use std::time::SystemTime;
 
+use super::Outcome;
 use crate::{AccountId, KeyHash, KeyId, KeyKind, Mode, PlanName, Quota, ScopeSet};
 
 /// What is stored of a key: everything but its text.
+///
+/// See [`Self::new`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyRecord {
@@ -45,6 +48,8 @@ pub struct KeyRecord {
 }
 
 /// Whether a key can be used, at some moment.
+///
+/// See [`KeyRecord::status`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyStatus {
@@ -57,6 +62,8 @@ pub enum KeyStatus {
 }
 
 /// A change to a record; what is `None` stays as it is.
+///
+/// See [`Self::decide`] for an example.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordUpdate {
@@ -73,7 +80,9 @@ pub struct RecordUpdate {
 }
 
 impl KeyRecord {
-    /// A record of a secret key with nothing set but these. Stores fill in the rest, field by field:
+    /// A record of a secret key with nothing set but these.
+    ///
+    /// Stores fill in the rest, field by field:
     ///
     /// ```
     /// use keygate::store::KeyRecord;
@@ -131,6 +140,21 @@ impl KeyRecord {
     }
 
     /// Whether the key can be used at `now`. Revoked goes before expired.
+    ///
+    /// ```
+    /// use keygate::store::{KeyRecord, KeyStatus};
+    /// use keygate::{AccountId, KeyHash, KeyId, Mode};
+    /// use std::time::UNIX_EPOCH;
+    ///
+    /// let (id, hash) = (KeyId::parse("key_1")?, KeyHash::of(b"text"));
+    /// let account = AccountId::parse("acct_1")?;
+    /// let mut record = KeyRecord::new(id, hash, Mode::Test, account, UNIX_EPOCH);
+    /// assert_eq!(record.status(UNIX_EPOCH), KeyStatus::Active);
+    ///
+    /// record.expires_at = Some(UNIX_EPOCH);
+    /// assert_eq!(record.status(UNIX_EPOCH), KeyStatus::Expired);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn status(&self, now: SystemTime) -> KeyStatus {
         if self.revoked_at.is_some() {
@@ -140,6 +164,30 @@ impl KeyRecord {
         } else {
             KeyStatus::Active
         }
+    }
+
+    /// What the record becomes when it is revoked: the first time and reason stay. The rule for
+    /// every store.
+    ///
+    /// ```
+    /// use keygate::store::{KeyRecord, Outcome};
+    /// use keygate::{AccountId, KeyHash, KeyId, Mode};
+    /// use std::time::UNIX_EPOCH;
+    ///
+    /// let (id, hash) = (KeyId::parse("key_1")?, KeyHash::of(b"text"));
+    /// let record = KeyRecord::new(id, hash, Mode::Test, AccountId::parse("acct_1")?, UNIX_EPOCH);
+    /// let Outcome::Done(revoked) = record.revoked(UNIX_EPOCH, None) else { panic!("it is not") };
+    /// assert_eq!(revoked.revoked(UNIX_EPOCH, Some("again".into())), Outcome::Revoked(revoked));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn revoked(&self, at: SystemTime, reason: Option<String>) -> Outcome {
+        let mut after = Box::new(self.clone());
+        if self.revoked_at.is_some() {
+            return Outcome::Revoked(after);
+        }
+        (after.revoked_at, after.revoked_reason) = (Some(at), reason);
+        Outcome::Done(after)
     }
 }
 
@@ -156,22 +204,43 @@ impl KeyStatus {
 }
 
 impl RecordUpdate {
-    /// Makes the change. The rule for every store.
-    pub fn apply(self, record: &mut KeyRecord) {
-        if let Some(name) = self.name {
-            record.name = name;
+    /// What the stored record becomes: one that is revoked stays as it is. The rule for every store.
+    ///
+    /// ```
+    /// use keygate::store::{KeyRecord, Outcome, RecordUpdate};
+    /// use keygate::{AccountId, KeyHash, KeyId, Mode};
+    /// use std::time::UNIX_EPOCH;
+    ///
+    /// let (id, hash) = (KeyId::parse("key_1")?, KeyHash::of(b"text"));
+    /// let account = AccountId::parse("acct_1")?;
+    /// let record = KeyRecord::new(id, hash, Mode::Test, account, UNIX_EPOCH);
+    /// let mut update = RecordUpdate::default();
+    /// update.name = Some("new".into());
+    /// let Outcome::Done(after) = update.decide(&record) else { panic!("it is not revoked") };
+    /// assert_eq!(after.name, "new");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn decide(&self, stored: &KeyRecord) -> Outcome {
+        let mut after = Box::new(stored.clone());
+        if stored.revoked_at.is_some() {
+            return Outcome::Revoked(after);
         }
-        if let Some(scopes) = self.scopes {
-            record.scopes = scopes;
+        if let Some(name) = &self.name {
+            after.name.clone_from(name);
         }
-        if let Some(plan) = self.plan {
-            record.plan = plan;
+        if let Some(scopes) = &self.scopes {
+            after.scopes.clone_from(scopes);
+        }
+        if let Some(plan) = &self.plan {
+            after.plan.clone_from(plan);
         }
         if let Some(quota) = self.quota {
-            record.quota = quota;
+            after.quota = quota;
         }
         if let Some(expires_at) = self.expires_at {
-            record.expires_at = expires_at;
+            after.expires_at = expires_at;
         }
+        Outcome::Done(after)
     }
 }

@@ -1,6 +1,6 @@
 //! Floods of made-up keys.
 
-use super::support::{Bed, settle};
+use super::support::{Bed, Mood, settle};
 use crate::Clock;
 use crate::cache::{Got, Limits};
 
@@ -14,7 +14,7 @@ async fn ask(bed: &Bed, key: u64) {
 
 #[tokio::test]
 async fn v7_made_up_keys_displace_only_one_another() {
-    let limits = Limits { capacity: 10_000, negative_capacity: 1_024, ..Limits::default() };
+    let limits = Limits { capacity: 10_000, negative_capacity: 1_024, ..Limits::of("keys") };
     let bed = Bed::with(&limits);
     for key in 0..5_000 {
         ask(&bed, key).await;
@@ -61,9 +61,31 @@ async fn v13_a_reconnect_under_a_flood_fails_no_known_key() {
     assert_eq!(bed.calls() - before, 2_000, "one look-up for each key, at its use, not in a wave");
 }
 
+/// After a reconnect all keys in use are refreshed: who waits for an answer must not wait for that.
+#[tokio::test(start_paused = true)]
+async fn refreshes_leave_half_of_the_look_ups_to_callers_who_wait() {
+    let bed = Bed::with(&Limits { lookups: 4, capacity: 1_000, ..Limits::of("keys") });
+    bed.mood(Mood::Busy);
+    for key in 0..100 {
+        bed.refresh(key);
+    }
+    settle().await;
+    assert_eq!(bed.calls(), 2, "the others are not queued");
+    let waiting = tokio::spawn(bed.load(1_000));
+    settle().await;
+    assert_eq!(bed.calls(), 3);
+    bed.mood(Mood::Well);
+    assert_eq!(waiting.await.unwrap(), Ok(1));
+    settle().await;
+    assert_eq!(bed.calls(), 3);
+    bed.refresh(7);
+    settle().await;
+    assert_eq!(bed.calls(), 4, "and there is room again");
+}
+
 #[tokio::test]
 async fn a_full_cache_keeps_what_is_new() {
-    let bed = Bed::with(&Limits { capacity: 100, ..Limits::default() });
+    let bed = Bed::with(&Limits { capacity: 100, ..Limits::of("keys") });
     for key in 0..1_000 {
         ask(&bed, key).await;
     }

@@ -79,7 +79,7 @@ async fn proofs_carry_a_positive_answer_to_its_ttl_and_no_further() {
 
 #[tokio::test]
 async fn v9_a_negative_answer_ends_after_five_seconds_whatever_is_set() {
-    let bed = Bed::with(&Limits { negative_ttl: SECOND * 60, ..Limits::default() });
+    let bed = Bed::with(&Limits { negative_ttl: SECOND * 60, ..Limits::of("keys") });
     bed.change(7, 0);
     bed.ask(7).await.unwrap();
     bed.clock.advance(Duration::from_millis(4_999));

@@ -1,5 +1,6 @@
 //! The rules of [the cache](super), one file for each concern.
 
+mod stale;
 mod support;
 
 mod epoch_model;

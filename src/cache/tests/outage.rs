@@ -13,7 +13,7 @@ const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn bed(lookups: usize) -> Arc<Bed> {
-    Arc::new(Bed::with(&Limits { lookups, capacity: 1_000, ..Limits::default() }))
+    Arc::new(Bed::with(&Limits { lookups, capacity: 1_000, ..Limits::of("keys") }))
 }
 
 /// Callers of keys nobody asked for before, one every 10 ms for as long as told; what became of

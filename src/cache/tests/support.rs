@@ -61,7 +61,7 @@ struct Asking<'s>(&'s Store);
 
 impl Bed {
     pub(super) fn new() -> Self {
-        Self::with(&Limits { capacity: 1_000, ..Limits::default() })
+        Self::with(&Limits { capacity: 1_000, ..Limits::of("keys") })
     }
 
     pub(super) fn with(limits: &Limits) -> Self {
@@ -82,7 +82,8 @@ impl Bed {
     ) -> Pin<Box<dyn Future<Output = Result<u64, LoadError>> + Send>> {
         let store = Arc::clone(&self.store);
         let slots = Slots::one(Key(key).bits());
-        Box::pin(self.cache.load(Key(key), slots, move || async move { store.ask().await }))
+        let load = self.cache.load(Key(key), slots, move || async move { store.ask().await });
+        Box::pin(async move { load.await.map_err(|failed| failed.why) })
     }
 
     pub(super) fn refresh(&self, key: u64) {

@@ -16,7 +16,9 @@ const MAX_RANDOM: usize = MAX_TEXT - 2 * (MAX_PART + 1) - checksum::LENGTH;
 /// How many random characters a hint shows.
 pub(super) const HINT_RANDOM: usize = 6;
 
-/// What the text of a key looks like: `PREFIX_WORD_RANDOM`, such as `ck_live_` and 32 characters.
+/// What the text of a key looks like: `PREFIX_WORD_RANDOM`.
+///
+/// Such as `ck_live_` and 32 characters.
 ///
 /// * The **prefix** names the service or the type of the key. It is 1 to 32 characters: small
 ///   letters and digits, with single underscores inside, beginning with a letter.
@@ -208,7 +210,9 @@ impl KeyFormat {
         heads.iter().any(|head| others.contains(head)) && self.body_length() == other.body_length()
     }
 
-    /// The mode and kind of a text, if it is of this format. No allocation, no hash, no look-up.
+    /// The mode and kind of a text, if it is of this format.
+    ///
+    /// No allocation, no hash, no look-up.
     pub(crate) fn parse<'t>(&self, text: &'t [u8]) -> Option<ParsedKey<'t>> {
         let (mode, body) = match text.strip_prefix(self.live_head.as_bytes()) {
             Some(body) => (Mode::Live, body),

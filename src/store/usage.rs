@@ -1,0 +1,104 @@
+use std::time::SystemTime;
+
+use crate::KeyId;
+
+/// How a key has been used.
+///
+/// ```
+/// use keygate::KeyId;
+/// use keygate::store::{KeyUsage, KeyUse};
+/// use std::time::UNIX_EPOCH;
+///
+/// let mut usage = KeyUsage::default();
+/// usage.add(&KeyUse::new(KeyId::parse("key_1")?, 2, UNIX_EPOCH));
+/// assert_eq!(usage.requests, 2);
+/// assert_eq!(usage.last_used_at, Some(UNIX_EPOCH));
+/// # Ok::<(), keygate::InvalidKeyId>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyUsage {
+    /// When a request with the key was last accepted.
+    pub last_used_at: Option<SystemTime>,
+    /// How many requests with it were accepted.
+    pub requests: u64,
+}
+
+/// What one node adds to the usage of its keys: at most one entry for each key.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use keygate::store::{KeyStore, MemoryStore, UsageBatch};
+///
+/// let store = MemoryStore::new();
+/// store.add_usage(UsageBatch::new(7, 1, Vec::new())).await?;
+/// assert_eq!(store.usage(7, Vec::new()).await?.written, 1);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsageBatch {
+    /// The node, by a number that it drew at its start.
+    pub node: u64,
+    /// 1, 2, 3 … on each node. A batch whose outcome is unknown is sent again under its number, so
+    /// that it counts once.
+    pub sequence: u64,
+    /// What is added.
+    pub keys: Vec<KeyUse>,
+}
+
+/// What is added to the usage of one key. See [`KeyUsage`] for an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyUse {
+    /// The key.
+    pub id: KeyId,
+    /// How many requests were accepted.
+    pub requests: u64,
+    /// When the last one was. Microseconds at the finest.
+    pub last_used_at: SystemTime,
+}
+
+/// The usage that a store knows of. See [`UsageBatch`] for an example.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredUsage {
+    /// The highest [`UsageBatch::sequence`] of the asking node that is in these figures; 0 is none.
+    pub written: u64,
+    /// The keys that were asked for and have been used.
+    pub keys: Vec<(KeyId, KeyUsage)>,
+}
+
+impl KeyUsage {
+    /// Adds what was used. The time of the last use never goes back.
+    ///
+    /// The rule for every store.
+    pub fn add(&mut self, used: &KeyUse) {
+        self.requests = self.requests.saturating_add(used.requests);
+        self.last_used_at = self.last_used_at.max(Some(used.last_used_at));
+    }
+}
+
+impl UsageBatch {
+    /// A batch of a node.
+    #[must_use]
+    pub fn new(node: u64, sequence: u64, keys: Vec<KeyUse>) -> Self {
+        Self { node, sequence, keys }
+    }
+}
+
+impl KeyUse {
+    /// Some uses of a key.
+    #[must_use]
+    pub fn new(id: KeyId, requests: u64, last_used_at: SystemTime) -> Self {
+        Self { id, requests, last_used_at }
+    }
+}
+
+impl StoredUsage {
+    /// Figures that hold everything of the asking node up to the batch `written`.
+    #[must_use]
+    pub fn new(written: u64, keys: Vec<(KeyId, KeyUsage)>) -> Self {
+        Self { written, keys }
+    }
+}
