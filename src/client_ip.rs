@@ -1,4 +1,4 @@
-//! Who is at the other end of the connection, and who is behind the proxies in between.
+//! Who is at the other end of the connection, and who is behind the proxies.
 //!
 //! 1. The [`Peer`] is whoever opened the connection. The acceptor knows it; with axum,
 //!    `into_make_service_with_connect_info::<SocketAddr>()` is enough.
@@ -25,9 +25,10 @@ use ipnet::IpNet;
 /// The header that proxies append the address of their own peer to.
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The other end of the connection, an extension of the request that the acceptor sets.
+/// The other end of the connection.
 ///
-/// With axum it need not be set: `ConnectInfo<SocketAddr>` is read too, as a connection without TLS.
+/// An extension of the request, which the acceptor sets. With axum it need not be set:
+/// `ConnectInfo<SocketAddr>` is read too, as a connection without TLS.
 ///
 /// ```
 /// use keygate::client_ip::Peer;
@@ -67,7 +68,9 @@ impl TrustedProxies {
         Self::default()
     }
 
-    /// Whether the address is in one of the networks. An IPv4 address inside IPv6 is an IPv4 address.
+    /// Whether the address is in one of the networks.
+    ///
+    /// An IPv4 address inside IPv6 is an IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -103,9 +106,11 @@ pub(crate) fn client_ip(
     }
     for line in headers.get_all(X_FORWARDED_FOR).iter().rev() {
         // A proxy that says something else than an address vouches for nobody beyond itself.
-        let Ok(line) = line.to_str() else { return Some(client) };
-        for entry in line.rsplit(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let Some(address) = forwarded_address(entry) else { return Some(client) };
+        // Each entry by itself: what a client sent stands on the left of what its proxy added.
+        let entries = line.as_bytes().rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        for entry in entries.filter(|entry| !entry.is_empty()) {
+            let entry = std::str::from_utf8(entry).ok();
+            let Some(address) = entry.and_then(forwarded_address) else { return Some(client) };
             client = address;
             if !trusted.contains(client) {
                 return Some(client);
@@ -113,6 +118,11 @@ pub(crate) fn client_ip(
         }
     }
     Some(client)
+}
+
+/// Whether somebody says that there are proxies in between, true or not.
+pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key(X_FORWARDED_FOR)
 }
 
 fn network(entry: &str) -> Result<IpNet, InvalidTrustedProxies> {
@@ -187,9 +197,16 @@ mod tests {
         let mut extensions = Extensions::new();
         extensions.insert(Peer { addr: ([10, 0, 0, 1], 1).into(), tls: false });
         let mut headers = HeaderMap::new();
-        headers.insert(X_FORWARDED_FOR, http::HeaderValue::from_bytes(b"1.2.3.4, \xff").unwrap());
-        let client = client_ip(&headers, &extensions, &PROXIES.parse().unwrap());
-        assert_eq!(client, Some([10, 0, 0, 1].into()));
+        for (line, expected) in [
+            (&b"1.2.3.4, \xff"[..], [10, 0, 0, 1]),
+            (b"\xff, 198.51.100.1", [198, 51, 100, 1]),
+            (b"\xff\xfe,\xff , 198.51.100.1 ,10.9.9.9", [198, 51, 100, 1]),
+            (b"198.51.100.1, \xff, 10.9.9.9", [10, 9, 9, 9]),
+        ] {
+            headers.insert(X_FORWARDED_FOR, http::HeaderValue::from_bytes(line).unwrap());
+            let client = client_ip(&headers, &extensions, &PROXIES.parse().unwrap());
+            assert_eq!(client, Some(expected.into()), "{line:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@ use http::Extensions;
 
 use super::Anonymous;
 use crate::scope::Requirement;
-use crate::{ApiError, Principal, Refusal};
+use crate::{ApiError, Principal, Refusal, ScopeName};
 
 const NO_AUTH_LAYER: &str = "no `AuthLayer` ran for this route: put it around the router with \
                              `.layer(…)`, after its routes, and give nested routers a fallback";
@@ -26,19 +26,26 @@ pub(crate) fn authorize<R: Requirement>(extensions: &Extensions) -> Result<&Prin
         return Err(Refusal::MissingCredential.into());
     };
     if R::is_met(principal.scopes()) {
+        #[cfg(feature = "idempotency")]
+        super::Demands::note::<R>(extensions, principal.scopes());
         return Ok(principal);
     }
     let declared = |scope| principal.catalogue().is_none_or(|catalogue| catalogue.contains(scope));
     if !R::scopes().iter().all(declared) {
         return Err(ApiError::misconfigured(UNDECLARED_SCOPE));
     }
-    let error = ApiError::insufficient_scope(R::missing(principal.scopes()));
+    Err(lacking(principal, R::missing(principal.scopes())))
+}
+
+/// The error of a caller who lacks these scopes.
+pub(crate) fn lacking(principal: &Principal, missing: Vec<ScopeName>) -> ApiError {
+    let error = ApiError::insufficient_scope(missing);
     // Which of the two lacks it is between the account and the platform.
-    Err(match principal.on_behalf_of() {
+    match principal.on_behalf_of() {
         Some(_) => {
             let message = error.message().replacen(" lacks", " or its connected account lacks", 1);
             error.with_message(message)
         }
         None => error,
-    })
+    }
 }

@@ -101,8 +101,10 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     }
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     let credential = rest.get(spaces..)?;
-    let whole = spaces > 0 && !credential.is_empty() && !credential.contains(&b' ');
-    whole.then_some(credential)
+    // All bytes are looked at, many at a time: that is quicker than a way out at the first space.
+    let inside =
+        credential.iter().map(|byte| u8::from(*byte == b' ')).fold(0, |all, one| all | one);
+    (spaces > 0 && !credential.is_empty() && inside == 0).then_some(credential)
 }
 
 fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {

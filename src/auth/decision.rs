@@ -1,8 +1,10 @@
 use http::{Extensions, HeaderMap};
 
+use super::guard::Seen;
 use super::layer::Rules;
 use super::transport;
 use crate::keyring::{Probe, Verification};
+use crate::rate_limit::Attempt;
 use crate::{KeyKind, Mode, Principal, Refusal};
 
 /// What becomes of a request. Made without waiting for anything.
@@ -13,8 +15,9 @@ pub(super) enum Decision {
     Known,
     /// No credential was sent, and none is needed.
     Anonymous,
-    /// The keyring has to ask its store.
-    Pending(Verification),
+    /// The keyring has to ask its store. The attempt is counted if it fails; it is in a box, as a
+    /// hit must not carry its size around.
+    Pending(Verification, Option<Box<Attempt>>),
     /// Nothing further runs.
     Refused(Refusal),
 }
@@ -22,12 +25,15 @@ pub(super) enum Decision {
 impl Rules {
     /// Decides by the headers and what outer layers and the acceptor have said.
     pub(super) fn decide(&self, headers: &HeaderMap, extensions: &Extensions) -> Decision {
-        self.look(headers, extensions).unwrap_or_else(Decision::Refused)
+        let seen = Seen { headers, extensions, proxies: self.proxies.as_ref() };
+        let refused = |refusal| Decision::Refused(self.guard.refused(refusal, seen));
+        self.look(seen).unwrap_or_else(refused)
     }
 
-    fn look(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Decision, Refusal> {
-        if let Some(trusted) = &self.https {
-            transport::require_https(headers, extensions, trusted)?;
+    fn look(&self, seen: Seen<'_>) -> Result<Decision, Refusal> {
+        let Seen { headers, extensions, proxies } = seen;
+        if self.https {
+            transport::require_https(headers, extensions, proxies)?;
         }
         let credential = self.sources.read(headers);
         let known = extensions.get::<Principal>();
@@ -48,7 +54,10 @@ impl Rules {
         match self.keyring.probe(key) {
             Probe::Accepted(principal) => Ok(Decision::Accepted(principal)),
             Probe::Refused(refusal) => Err(refusal),
-            Probe::Pending(verification) => Ok(Decision::Pending(verification)),
+            Probe::Pending(verification) => {
+                let attempt = self.guard.begin(verification.bits(), seen)?;
+                Ok(Decision::Pending(verification, attempt))
+            }
         }
     }
 

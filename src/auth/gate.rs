@@ -43,7 +43,9 @@ pin_project! {
     }
 }
 
-/// A request that waits for an answer. In a box: one that does not wait must not carry its size around.
+/// A request that waits for an answer.
+///
+/// In a box: one that does not wait must not carry its size around.
 struct Waiting<S, B, Q> {
     question: Q,
     ready: S,
@@ -54,25 +56,31 @@ impl<S, B, Q> Gate<S, B, Q>
 where
     S: Service<Request<B>>,
 {
-    /// The inner service was called.
-    pub(crate) fn open(future: S::Future) -> Self {
-        Self { state: State::Open { future }, caching: None }
+    /// Calls the inner service, which is ready. The response tells caches what `caching` says, as
+    /// it does whoever makes it.
+    // Inlined, so that the inner future is written where it stays and not moved there.
+    #[inline]
+    pub(crate) fn open(
+        ready: &mut S,
+        request: Request<B>,
+        caching: Option<Arc<CacheControl>>,
+    ) -> Self {
+        Self { state: State::Open { future: ready.call(request) }, caching }
     }
 
     /// It will not be called.
-    pub(crate) fn refused(response: S::Response) -> Self {
-        Self { state: State::Refused { response: Some(response) }, caching: None }
+    pub(crate) fn refused(response: S::Response, caching: Option<Arc<CacheControl>>) -> Self {
+        Self { state: State::Refused { response: Some(response) }, caching }
     }
 
     /// It will be called with the principal that the question ends in.
-    pub(crate) fn asking(question: Q, ready: S, request: Request<B>) -> Self {
+    pub(crate) fn asking(
+        question: Q,
+        (ready, request): (S, Request<B>),
+        caching: Option<Arc<CacheControl>>,
+    ) -> Self {
         let waiting = Some(Box::new(Waiting { question, ready, request }));
-        Self { state: State::Asking { waiting }, caching: None }
-    }
-
-    /// Tells caches about the response, whoever made it.
-    pub(crate) fn caching(self, caching: Option<Arc<CacheControl>>) -> Self {
-        Self { caching, ..self }
+        Self { state: State::Asking { waiting }, caching }
     }
 }
 
@@ -153,7 +161,11 @@ where
 pub(crate) fn admit(principal: Principal, request: &mut Extensions) {
     let on_behalf_of = principal.on_behalf_of().map(crate::AccountId::as_str);
     telemetry::record_principal(principal.key_id().as_str(), on_behalf_of);
-    request.insert(principal);
+    if let Some(previous) = request.insert(principal)
+        && let Some(principal) = request.get_mut::<Principal>()
+    {
+        principal.succeed(&previous);
+    }
 }
 
 /// Takes the service that `poll_ready` made ready; a clone of it, not ready, stays behind.

@@ -5,10 +5,11 @@ use http::{Extensions, HeaderName, Response};
 use tower_layer::Layer;
 
 use super::credential::Sources;
+use super::guard::Guard;
 use super::{Auth, CacheControl};
 use crate::client_ip::TrustedProxies;
 use crate::error::{Challenges, respond};
-use crate::{ApiError, ErrorBody, Keyring, Mode, Refusal};
+use crate::{ApiError, ErrorBody, Keyring, Mode, Quota, Refusal};
 
 /// The realm of a service that names none.
 const REALM: &str = "api";
@@ -31,7 +32,10 @@ pub(super) struct Rules {
     pub(super) mode: Option<Mode>,
     pub(super) publishable: bool,
     pub(super) anonymous: bool,
-    pub(super) https: Option<TrustedProxies>,
+    pub(super) https: bool,
+    /// `None` until somebody has said who they are.
+    pub(super) proxies: Option<TrustedProxies>,
+    pub(super) guard: Guard,
     challenges: Challenges,
     caching: Option<Arc<CacheControl>>,
     caching_anonymous: Option<Arc<CacheControl>>,
@@ -41,12 +45,14 @@ impl AuthLayer {
     /// Asks for a secret key of this keyring as `Authorization: Bearer …`, live or test.
     pub fn new(keyring: Keyring) -> Self {
         let rules = Rules {
+            guard: Guard::new(Arc::clone(keyring.clock())),
             keyring,
             sources: Sources::default(),
             mode: None,
             publishable: false,
             anonymous: false,
-            https: None,
+            https: false,
+            proxies: None,
             challenges: Challenges::of_realm(REALM),
             caching: None,
             caching_anonymous: None,
@@ -79,7 +85,9 @@ impl AuthLayer {
         self.with(|rules| rules.mode = Some(mode))
     }
 
-    /// Accepts publishable keys too: for routes that anyone may call who has seen the page's source.
+    /// Accepts publishable keys too.
+    ///
+    /// For routes that anyone may call who has seen the page's source.
     ///
     /// They are 401 otherwise, without a look-up.
     pub fn allow_publishable(self) -> Self {
@@ -120,10 +128,53 @@ impl AuthLayer {
     /// Refuses what did not come over HTTPS with 403 `https_required`, before the key is looked at.
     ///
     /// What counts is the connection itself ([`Peer`](crate::client_ip::Peer)) or, if its peer is
-    /// one of `proxies`, what that proxy says. A request whose peer is not known is 500
-    /// `misconfigured`.
-    pub fn require_https(self, proxies: TrustedProxies) -> Self {
-        self.with(|rules| rules.https = Some(proxies))
+    /// one of the [`trusted_proxies`](Self::trusted_proxies), what that proxy says. A request whose
+    /// peer is not known is 500 `misconfigured`.
+    pub fn require_https(self) -> Self {
+        self.with(|rules| rules.https = true)
+    }
+
+    /// Believes these proxies about the client's address and about HTTPS; none unless set.
+    ///
+    /// Call it also where there are none, with [`TrustedProxies::none`]: until it is called, a peer
+    /// that sends `X-Forwarded-For` is taken for a load balancer that nobody has named, and
+    /// [failed authentications](Self::failed_attempts) behind it are not limited.
+    ///
+    /// ```
+    /// # fn layer(keys: keygate::Keyring) -> Result<(), Box<dyn std::error::Error>> {
+    /// use keygate::AuthLayer;
+    ///
+    /// let layer = AuthLayer::new(keys).trusted_proxies("10.0.0.0/8".parse()?).require_https();
+    /// # let _ = layer;
+    /// # Ok(()) }
+    /// ```
+    pub fn trusted_proxies(self, proxies: TrustedProxies) -> Self {
+        self.with(|rules| rules.proxies = Some(proxies))
+    }
+
+    /// How many failed authentications a client address has; 100 at once and then one a second
+    /// unless set. [The module](super#failed-authentications) says what counts.
+    ///
+    /// ```
+    /// # fn layer(keys: keygate::Keyring) {
+    /// use keygate::{AuthLayer, Quota};
+    ///
+    /// let layer = AuthLayer::new(keys).failed_attempts(Quota::per_minute(10).burst(20));
+    /// # let _ = layer;
+    /// # }
+    /// ```
+    pub fn failed_attempts(self, quota: Quota) -> Self {
+        self.with(|rules| rules.guard = rules.guard.clone().quota(quota))
+    }
+
+    /// Lets an address fail as often as it likes.
+    ///
+    /// # Security
+    ///
+    /// Whoever tries keys then has a look-up for each. For services behind something that limits
+    /// attempts itself.
+    pub fn allow_unlimited_failed_attempts(self) -> Self {
+        self.with(|rules| rules.guard = rules.guard.clone().switched_off())
     }
 
     /// Names the realm of the challenge that goes with a 401; `api` unless set.

@@ -1,5 +1,7 @@
 //! `AuthLayer`: from a key on the wire to a [`Principal`](crate::Principal) in the request.
 //!
+//! CORS belongs outside of this layer: a preflight request has no key.
+//!
 //! 1. **Transport** first: with [`AuthLayer::require_https`] plain HTTP is 403, whatever the key.
 //! 2. **Exactly one credential**: `Authorization: Bearer` or a header of the service's own. Two of
 //!    them are 400, even when equal.
@@ -7,11 +9,47 @@
 //! 4. **The keyring** decides. A cached key is answered at once, without a task, a box or an await.
 //! 5. Everything refused is 401 with `WWW-Authenticate` and looks the same from outside; a store
 //!    that fails is 503 with `Retry-After`, never 401.
-//! 6. The inner service runs with a [`Principal`](crate::Principal) or, where
+//! 6. **Who fails too often** is 429 before a look-up: see
+//!    [failed authentications](#failed-authentications).
+//! 7. The inner service runs with a [`Principal`](crate::Principal) or, where
 //!    [`AuthLayer::allow_anonymous`] says so and no credential was sent, with [`Anonymous`] among
 //!    the request's extensions. The header's value is marked sensitive before.
 //!
-//! CORS belongs outside of this layer: a preflight request has no key.
+//! # Failed authentications
+//!
+//! Each client address may fail 100 times at once and then once a second, unless
+//! [`AuthLayer::failed_attempts`] says otherwise. IPv6 is counted by its network of 64 bits, IPv4 in
+//! IPv6 as IPv4.
+//!
+//! 1. **What counts** is a credential that was presented and refused, whatever is wrong with it:
+//!    malformed, one of two, unknown, revoked, expired, for another mode, of another kind. None at
+//!    all does not count, nor does plain HTTP, a store that fails (503), a missing scope, or a
+//!    connected account that is refused.
+//! 2. **Past the limit** an address gets 429 with `Retry-After`, before any look-up, for every
+//!    credential but a key that is cached as good: those go on. So a good key that this process has
+//!    not seen lately waits too, for as long as it is told. A request without a credential is
+//!    answered as ever. No key's quota is touched.
+//! 3. **At once** too: a look-up under way holds one of the failures that are left until it ends,
+//!    also past the deadline, so all failures together never cause more look-ups than
+//!    `burst + rate × t` of a store that answers. Where the store fails nobody knows whether the key
+//!    was good: nothing is counted, and
+//!    [`max_lookups`](crate::keyring::KeyringBuilder::max_lookups) is what bounds them. Requests with
+//!    the same key hold one together. A client that hangs up has tried all the same. So an
+//!    address that presents more good keys at the same moment than it has failures left, none of
+//!    them cached, waits with some of them: raise the burst for a gateway of many keys.
+//! 4. **Whose address.** The peer's, or the one that
+//!    [trusted proxies](AuthLayer::trusted_proxies) vouch for. Where nobody has named the proxies, a
+//!    peer that sends `X-Forwarded-For` may be one, and a bad client behind it must not shut out the
+//!    others: nothing is limited for such a request, and one line of the log says so. Name them, or
+//!    [`TrustedProxies::none`](crate::TrustedProxies::none), or that header is a way around the limit.
+//! 5. **Without the peer's address** nothing is limited, which is logged once too. With axum serve
+//!    with `into_make_service_with_connect_info::<SocketAddr>()`.
+//! 6. **Each process** counts for itself, and each layer that was constructed apart. An address is
+//!    forgotten when its failures have come back; beyond 100,000 addresses newcomers share one count.
+//!
+//! [`Keyring::verify`](crate::Keyring::verify) knows no address and limits nothing.
+//!
+//! # Example
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -50,8 +88,11 @@ mod authorize;
 mod cache_control;
 mod credential;
 mod decision;
+#[cfg(feature = "idempotency")]
+mod demands;
 mod future;
 mod gate;
+mod guard;
 mod layer;
 mod require_scope;
 mod service;
@@ -60,8 +101,12 @@ mod transport;
 #[cfg(test)]
 pub(crate) mod tests;
 
+#[cfg(feature = "idempotency")]
+pub(crate) use authorize::lacking;
 pub(crate) use authorize::{authorize, caller};
 pub(crate) use cache_control::CacheControl;
+#[cfg(feature = "idempotency")]
+pub(crate) use demands::Demands;
 pub use future::ResponseFuture;
 pub(crate) use gate::{Gate, Question, admit, take_ready};
 pub use layer::AuthLayer;
@@ -71,7 +116,9 @@ pub use service::Auth;
 
 /// The mark of a request that was let in without a key, among its extensions.
 ///
-/// Set by [`AuthLayer::allow_anonymous`]. Handlers take `Option<Principal>` instead of asking for it.
+/// Set by [`AuthLayer::allow_anonymous`].
+///
+/// Handlers take `Option<Principal>` instead of asking for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Anonymous;

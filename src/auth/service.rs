@@ -40,27 +40,28 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // Refused or not: whoever holds the request from here on may print it.
         self.rules.sources.mark_sensitive(request.headers_mut());
-        let gate = match self.rules.decide(request.headers(), request.extensions()) {
+        let caching = match self.rules.decide(request.headers(), request.extensions()) {
             Decision::Accepted(principal) => {
                 admit(principal, request.extensions_mut());
-                Gate::open(self.inner.call(request)).caching(self.rules.caching())
+                self.rules.caching()
             }
-            Decision::Known => Gate::open(self.inner.call(request)),
+            Decision::Known => None,
             Decision::Anonymous => {
                 request.extensions_mut().insert(Anonymous);
-                Gate::open(self.inner.call(request)).caching(self.rules.caching_anonymous())
+                self.rules.caching_anonymous()
             }
-            Decision::Pending(verification) => {
-                let asked = Asked { verification, rules: Arc::clone(&self.rules) };
+            Decision::Pending(verification, attempt) => {
+                let asked = Asked::new(verification, attempt, Arc::clone(&self.rules));
                 let ready = take_ready(&mut self.inner);
-                Gate::asking(asked, ready, request).caching(self.rules.caching())
+                let gate = Gate::asking(asked, (ready, request), self.rules.caching());
+                return ResponseFuture::new(gate);
             }
             Decision::Refused(refusal) => {
                 drop(take_ready(&mut self.inner));
                 let response = self.rules.refuse(refusal, request.extensions());
-                Gate::refused(response).caching(self.rules.caching())
+                return ResponseFuture::new(Gate::refused(response, self.rules.caching()));
             }
         };
-        ResponseFuture::new(gate)
+        ResponseFuture::new(Gate::open(&mut self.inner, request, caching))
     }
 }

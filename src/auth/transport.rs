@@ -18,13 +18,14 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 pub(crate) fn require_https(
     headers: &HeaderMap,
     extensions: &Extensions,
-    trusted: &TrustedProxies,
+    trusted: Option<&TrustedProxies>,
 ) -> Result<(), Refusal> {
     let peer = client_ip::peer(extensions).ok_or(Refusal::Misconfigured {
         what: "the HTTPS rule needs the peer of the connection: set a `client_ip::Peer` in the \
                acceptor, or serve with `into_make_service_with_connect_info::<SocketAddr>()`",
     })?;
-    let vouched = if trusted.contains(peer.addr.ip()) { forwarded_https(headers) } else { None };
+    let is_trusted = trusted.is_some_and(|trusted| trusted.contains(peer.addr.ip()));
+    let vouched = if is_trusted { forwarded_https(headers) } else { None };
     if vouched.unwrap_or(peer.tls) { Ok(()) } else { Err(Refusal::InsecureTransport) }
 }
 
@@ -93,7 +94,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        require_https(&headers, &extensions, &"10.0.0.0/8".parse().unwrap())
+        require_https(&headers, &extensions, Some(&"10.0.0.0/8".parse().unwrap()))
     }
 
     #[test]
@@ -158,7 +159,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
         let everyone = "0.0.0.0/0".parse().unwrap();
-        let refusal = require_https(&headers, &Extensions::new(), &everyone).unwrap_err();
+        let refusal = require_https(&headers, &Extensions::new(), Some(&everyone)).unwrap_err();
         assert!(matches!(refusal, Refusal::Misconfigured { .. }));
     }
 }

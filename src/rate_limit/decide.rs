@@ -9,13 +9,16 @@ use http::{Extensions, Request};
 use super::bucket::nanos;
 use super::headers::Shown;
 use super::layer::{Config, Cost};
-use super::limit::{Limit, RequestHead};
-use super::limiter::{Answer, Asked, Charge, Verdict};
+use super::limit::{Limit, Payer, RequestHead};
+use super::limiter::{Answer, Asked, Charge, Counted, Verdict};
 use crate::{ApiError, Principal};
+
+/// After how long a request that nobody could count is to be sent again.
+const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// What becomes of a request.
 pub(crate) enum Decision {
-    /// It goes on, and its response shows this; nothing if all was charged further out.
+    /// It goes on, and its response shows this; nothing if nothing was charged here.
     Admitted(Option<Shown>),
     Refused(Refused),
     /// Another machine has been asked; [`Config::conclude`] takes its verdict.
@@ -46,24 +49,33 @@ impl Config {
         };
         match self.charge(head, fresh) {
             Ok(Answer::Now(verdict)) => match self.conclude(&verdict) {
-                Ok(shown) => Decision::Admitted(Some(shown)),
+                Ok(shown) => Decision::Admitted(shown),
                 Err(refused) => Decision::Refused(refused),
             },
             Ok(Answer::Later(verdict)) => Decision::Later(verdict),
-            Err(missing) => {
-                Decision::Refused(Refused { error: ApiError::misconfigured(missing), shown: None })
-            }
+            Err(missing) => Decision::Refused(Refused::misconfigured(missing)),
         }
     }
 
     /// What a verdict means for the response.
-    pub(crate) fn conclude(&self, verdict: &Verdict) -> Result<Shown, Refused> {
-        let name = self.limits.get(verdict.of).map_or("default", |limit| &limit.name);
-        let shown = Shown::new(&verdict.standing, self.family, name, self.clock.wall());
-        if verdict.admitted {
+    pub(crate) fn conclude(&self, verdict: &Verdict) -> Result<Option<Shown>, Refused> {
+        match verdict {
+            Verdict::Counted(counted) => self.counted(counted).map(Some),
+            Verdict::Uncounted => Ok(None),
+            Verdict::Unavailable => {
+                Err(Refused { error: ApiError::unavailable(COME_AGAIN), shown: None })
+            }
+            Verdict::Misconfigured(what) => Err(Refused::misconfigured(what)),
+        }
+    }
+
+    fn counted(&self, counted: &Counted) -> Result<Shown, Refused> {
+        let name = self.limits.get(counted.of).map_or("default", |limit| &limit.label.name);
+        let shown = Shown::new(&counted.standing, self.family, name, self.clock.wall());
+        if counted.admitted {
             return Ok(shown);
         }
-        let wait = Duration::from_nanos(verdict.standing.wait);
+        let wait = Duration::from_nanos(counted.standing.wait);
         Err(Refused { error: ApiError::rate_limited(wait), shown: Some(shown) })
     }
 
@@ -85,10 +97,14 @@ impl Config {
         if let [limit] = self.limits.as_slice() {
             return Ok(self.limiter.charge(&[self.charge_to(0, limit, head)?], asked));
         }
-        let limits = self.limits.iter().enumerate().filter(|(at, _)| fresh.has(*at));
+        let limits = self.limits.iter().enumerate();
+        let counting = limits.filter(|(at, limit)| fresh.has(*at) && limit.counts(head));
         let charges: Result<Vec<_>, _> =
-            limits.map(|(at, limit)| self.charge_to(at, limit, head)).collect();
-        Ok(self.limiter.charge(&charges?, asked))
+            counting.map(|(at, limit)| self.charge_to(at, limit, head)).collect();
+        match charges?.as_slice() {
+            [] => Ok(Answer::Now(Verdict::Uncounted)),
+            charges => Ok(self.limiter.charge(charges, asked)),
+        }
     }
 
     fn charge_to<'r>(
@@ -98,8 +114,15 @@ impl Config {
         head: RequestHead<'r>,
     ) -> Result<Charge<'r>, &'static str> {
         let plan_quota = |caller: &Principal| self.plans.as_ref()?.get(caller.plan()?);
-        let (who, quota) = limit.bucket(head, &self.proxies, plan_quota)?;
-        Ok(Charge { of, buckets: &limit.buckets, who, quota })
+        let Payer { who, account, quota } = limit.bucket(head, &self.proxies, plan_quota)?;
+        let (label, buckets) = (&limit.label, &limit.buckets);
+        Ok(Charge { of, label, buckets, who, account, quota })
+    }
+}
+
+impl Refused {
+    fn misconfigured(what: &'static str) -> Self {
+        Self { error: ApiError::misconfigured(what), shown: None }
     }
 }
 

@@ -71,6 +71,7 @@ where
     R: ErrorBody,
 {
     /// Calls the service, which is ready.
+    #[inline]
     pub(crate) fn call(service: &mut S, request: Request<B>, shown: Option<Shown>) -> Self {
         Self { state: State::call(service, request, shown) }
     }
@@ -95,15 +96,17 @@ where
     S: Service<Request<B>, Response = Response<R>>,
     R: ErrorBody,
 {
+    // Inlined, so that the inner future is written where it stays and not moved there.
+    #[inline]
     fn call(service: &mut S, request: Request<B>, shown: Option<Shown>) -> Self {
         let enveloped = request.extensions().get::<RequestId>().is_some();
-        if shown.is_none() || !enveloped {
-            return Self::Running {
-                response: service.call(request),
-                shown,
-                panics: Panics::Through,
-            };
+        if shown.is_some() && enveloped {
+            return Self::call_and_catch(service, request, shown);
         }
+        Self::Running { response: service.call(request), shown, panics: Panics::Through }
+    }
+
+    fn call_and_catch(service: &mut S, request: Request<B>, shown: Option<Shown>) -> Self {
         // Nothing of the service is looked at after a panic.
         match catch_unwind(AssertUnwindSafe(|| service.call(request))) {
             Ok(response) => Self::Running { response, shown, panics: Panics::Caught },
@@ -115,7 +118,7 @@ where
     fn go_on(config: &Config, verdict: &Verdict, held: Option<(S, Request<B>)>) -> Self {
         let Some((mut service, request)) = held else { return Self::Answered { response: None } };
         match config.conclude(verdict) {
-            Ok(shown) => Self::call(&mut service, request, Some(shown)),
+            Ok(shown) => Self::call(&mut service, request, shown),
             Err(refused) => Self::refused(refused, &request),
         }
     }

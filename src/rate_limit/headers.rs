@@ -138,9 +138,14 @@ mod tests {
     #[test]
     fn a_wall_clock_before_1970_or_at_the_end_of_time_is_written_all_the_same() {
         let standing = Standing { refill: u64::MAX, ..Standing::default() };
-        for wall in [UNIX_EPOCH - Duration::from_secs(5), UNIX_EPOCH + Duration::from_secs(1 << 40)]
-        {
-            Shown::new(&standing, Family::Common, "default", wall).write(&mut HeaderMap::new());
+        let cases = [
+            (UNIX_EPOCH - Duration::from_secs(5), "18446744074"),
+            (UNIX_EPOCH + Duration::from_secs(1 << 40), "1117958371850"),
+        ];
+        for (wall, reset) in cases {
+            let mut headers = HeaderMap::new();
+            Shown::new(&standing, Family::Common, "default", wall).write(&mut headers);
+            assert_eq!(headers["x-ratelimit-reset"], reset);
         }
     }
 }

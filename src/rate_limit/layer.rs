@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
+#[cfg(feature = "redis")]
+use super::RedisLimiter;
 use super::headers::Family;
 use super::limit::{CostOf, RequestHead};
-use super::limiter::Limiter;
+use super::limiter::{Answer, Asked, Charge, Limiter, Verdict};
 use super::local::LocalLimiter;
 use super::{Limit, Plans, Quota, RateLimit};
 use crate::client_ip::TrustedProxies;
@@ -67,6 +69,30 @@ impl RateLimitLayer {
         Self::new(Limit::per_client_ip(quota))
     }
 
+    /// Counts all requests of the service together. Needs no `AuthLayer`.
+    pub fn global(quota: Quota) -> Self {
+        Self::new(Limit::global(quota))
+    }
+
+    /// Names the limit that the constructor made; `default` unless set.
+    ///
+    /// The name stands in the IETF headers, and tells limits that count the same apart in Redis.
+    /// Characters other than `A-Z a-z 0-9 _ - . : /` become `_`.
+    ///
+    /// ```
+    /// use keygate::{Quota, RateLimitLayer};
+    ///
+    /// let api = RateLimitLayer::per_key(Quota::per_minute(300));
+    /// let exports = RateLimitLayer::per_key(Quota::per_minute(5)).named("exports");
+    /// ```
+    pub fn named(self, name: &str) -> Self {
+        self.set(|config| {
+            for limit in config.limits.iter_mut().filter(|limit| limit.negotiable) {
+                limit.label.rename(name);
+            }
+        })
+    }
+
     /// Applies a further limit: a request is charged to all of them or to none.
     ///
     /// The headers show the one with the fewest requests left, on a refusal the one with the
@@ -92,12 +118,16 @@ impl RateLimitLayer {
         self.set(|config| config.plans = Some(plans))
     }
 
-    /// Charges each request that much; 1 unless set. More than the burst takes the whole burst.
+    /// Charges each request that much; 1 unless set.
+    ///
+    /// More than the burst takes the whole burst.
     pub fn cost(self, cost: NonZeroU32) -> Self {
         self.set(|config| config.cost = Cost::Same(cost))
     }
 
-    /// Charges each request what the function says; more than the burst takes the whole burst.
+    /// Charges each request what the function says.
+    ///
+    /// More than the burst takes the whole burst.
     ///
     /// ```
     /// use keygate::{Quota, RateLimitLayer};
@@ -138,6 +168,15 @@ impl RateLimitLayer {
         self.set(|config| config.clock = Arc::new(clock))
     }
 
+    /// Counts in Redis, together with other instances; in this process's memory unless set.
+    ///
+    /// Limits that count alike then need names of their own: [`Self::named`], [`Limit::named`].
+    /// See [`RedisLimiter`] for an example.
+    #[cfg(feature = "redis")]
+    pub fn limiter(self, redis: RedisLimiter) -> Self {
+        self.set(|config| config.limiter = Arc::new(redis))
+    }
+
     /// Counts elsewhere.
     #[cfg(test)]
     pub(crate) fn with_limiter(self, limiter: impl Limiter) -> Self {
@@ -169,7 +208,30 @@ impl<S> Layer<S> for RateLimitLayer {
     type Service = RateLimit<S>;
 
     fn layer(&self, inner: S) -> RateLimit<S> {
-        RateLimit::new(inner, Arc::clone(&self.config))
+        RateLimit::new(inner, Config::mounted(&self.config))
+    }
+}
+
+impl Config {
+    /// The configuration of a service: its own, or one that says what is wrong with it.
+    fn mounted(this: &Arc<Self>) -> Arc<Self> {
+        let mut limits = this.limits.iter().map(|limit| (&limit.label, &limit.buckets));
+        match this.limiter.adopt(&mut limits) {
+            Ok(()) => Arc::clone(this),
+            Err(what) => {
+                Arc::new(Self { limiter: Arc::new(Misconfigured(what)), ..Self::clone(this) })
+            }
+        }
+    }
+}
+
+/// Stands where limits cannot be counted.
+#[derive(Debug)]
+struct Misconfigured(&'static str);
+
+impl Limiter for Misconfigured {
+    fn charge(&self, _: &[Charge<'_>], _: Asked<'_>) -> Answer {
+        Answer::Now(Verdict::Misconfigured(self.0))
     }
 }
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -5,7 +6,9 @@ use http::{Extensions, HeaderMap, Method, Uri};
 
 use super::Quota;
 use super::bucket::Who;
+use super::label::{By, Label};
 use super::local::Buckets;
+use crate::AccountId;
 use crate::Principal;
 use crate::auth::Anonymous;
 use crate::client_ip::{TrustedProxies, client_ip};
@@ -28,23 +31,23 @@ const NO_ADDRESS: &str = "RateLimitLayer found no address of the peer: serve wit
 /// let layer = RateLimitLayer::per_key(Quota::per_minute(300))
 ///     .and(Limit::per_account(Quota::per_minute(1_000)).named("account"));
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct Limit {
-    pub(crate) by: By,
+    pub(crate) label: Label,
     pub(crate) quota: Quota,
-    pub(crate) name: Arc<str>,
     pub(crate) buckets: Arc<Buckets>,
     /// Whether a key's own quota and its plan's go before this one.
     pub(crate) negotiable: bool,
+    /// Which requests it counts: all, or those of which this is true.
+    applies: Option<Arc<Applies>>,
 }
 
-/// What a limit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum By {
-    Key,
-    Account,
-    ClientIp,
+/// Whose bucket a request is charged to.
+pub(crate) struct Payer<'r> {
+    pub(crate) who: Who<'r>,
+    pub(crate) account: Option<&'r AccountId>,
+    pub(crate) quota: Quota,
 }
 
 /// A request without its body, for [`RateLimitLayer::cost_by`](super::RateLimitLayer::cost_by).
@@ -60,6 +63,9 @@ pub struct RequestHead<'r> {
     /// Its extensions: the [`Principal`], and with axum the `MatchedPath`.
     pub extensions: &'r Extensions,
 }
+
+/// Whether a limit counts a request.
+type Applies = dyn Fn(RequestHead<'_>) -> bool + Send + Sync;
 
 /// How much a request is charged.
 pub(crate) type CostOf = dyn Fn(RequestHead<'_>) -> NonZeroU32 + Send + Sync;
@@ -80,18 +86,46 @@ impl Limit {
         Self::new(By::ClientIp, quota, "client-ip")
     }
 
-    /// Names it in the IETF headers; `key`, `account` or `client-ip` unless set.
+    /// Counts all requests of the service together.
+    pub fn global(quota: Quota) -> Self {
+        Self::new(By::Service, quota, "global")
+    }
+
+    /// Counts only the requests of which the function says so; all unless set.
     ///
+    /// So a route has a limit of its own. Give it a name too. Routers that are nested see their
+    /// paths without the prefix that they are nested at; axum's `MatchedPath` has it.
+    ///
+    /// ```
+    /// use keygate::{Limit, Quota, RateLimitLayer};
+    ///
+    /// let exports = Limit::per_key(Quota::per_minute(5))
+    ///     .named("exports")
+    ///     .on(|request| request.method == "POST" && request.uri.path() == "/exports");
+    /// let layer = RateLimitLayer::per_key(Quota::per_minute(300)).and(exports);
+    /// ```
+    pub fn on(mut self, applies: impl Fn(RequestHead<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.applies = Some(Arc::new(applies));
+        self
+    }
+
+    /// Names it; `key`, `account`, `client-ip` or `global` unless set.
+    ///
+    /// The name stands in the IETF headers, and tells limits that count the same apart in Redis.
     /// Characters other than `A-Z a-z 0-9 _ - . : /` become `_`.
     pub fn named(mut self, name: &str) -> Self {
-        let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/');
-        self.name = name.replace(|c: char| !fit(c), "_").into();
+        self.label.rename(name);
         self
     }
 
     fn new(by: By, quota: Quota, name: &str) -> Self {
         let buckets = Arc::new(Buckets::new());
-        Self { by, quota, name: name.into(), buckets, negotiable: false }
+        Self { label: Label::new(by, name), quota, buckets, negotiable: false, applies: None }
+    }
+
+    /// Whether it counts this request.
+    pub(crate) fn counts(&self, head: RequestHead<'_>) -> bool {
+        self.applies.as_ref().is_none_or(|applies| applies(head))
     }
 
     /// Whose bucket a request is charged to, and under which quota; or what is missing.
@@ -100,24 +134,41 @@ impl Limit {
         head: RequestHead<'r>,
         proxies: &TrustedProxies,
         plan_quota: impl FnOnce(&Principal) -> Option<Quota>,
-    ) -> Result<(Who<'r>, Quota), &'static str> {
-        let caller = match self.by {
+    ) -> Result<Payer<'r>, &'static str> {
+        let caller = match self.label.by {
+            By::Service => return Ok(self.payer(Who::Everyone)),
             By::ClientIp => None,
             By::Key | By::Account => head.extensions.get::<Principal>(),
         };
         if let Some(caller) = caller {
-            let who = match self.by {
+            let who = match self.label.by {
                 By::Account => Who::Account(caller.account()),
-                _ => Who::Lineage(caller.lineage()),
+                _ => Who::lineage(caller.lineage_with_bits()),
             };
             let own = || caller.quota().copied().or_else(|| plan_quota(caller));
             let own = if self.negotiable { own() } else { None };
-            return Ok((who, own.unwrap_or(self.quota)));
+            let quota = own.unwrap_or(self.quota);
+            return Ok(Payer { who, account: Some(caller.account()), quota });
         }
-        if self.by != By::ClientIp && head.extensions.get::<Anonymous>().is_none() {
+        if self.label.by != By::ClientIp && head.extensions.get::<Anonymous>().is_none() {
             return Err(NO_CALLER);
         }
         let address = client_ip(head.headers, head.extensions, proxies).ok_or(NO_ADDRESS)?;
-        Ok((Who::address(address), self.quota))
+        Ok(self.payer(Who::address(address)))
+    }
+
+    /// Somebody whom no key is known of.
+    fn payer<'r>(&self, who: Who<'r>) -> Payer<'r> {
+        Payer { who, account: None, quota: self.quota }
+    }
+}
+
+impl fmt::Debug for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limit")
+            .field("label", &self.label)
+            .field("quota", &self.quota)
+            .field("buckets", &self.buckets)
+            .finish_non_exhaustive()
     }
 }

@@ -6,12 +6,13 @@
 //! 2. **Whose bucket.** [`RateLimitLayer::per_key`] counts a key together with its successors by
 //!    rotation, so that an overlap shares one quota; [`per_account`](RateLimitLayer::per_account)
 //!    all keys of an account; [`per_client_ip`](RateLimitLayer::per_client_ip) an address, IPv6 by
-//!    its network of 64 bits, IPv4 in IPv6 as IPv4. The first two count a caller whom `AuthLayer`
-//!    lets through without a key by its address.
-//! 3. **Which quota.** The key's own, else its plan's ([`Plans`]), else the layer's. A changed quota
-//!    holds from the next request and keeps the used fraction: who has used up half has used up half
-//!    of the new one. Addresses and [further limits](RateLimitLayer::and) have the quota they were
-//!    made with.
+//!    its network of 64 bits, IPv4 in IPv6 as IPv4; [`global`](RateLimitLayer::global) all requests
+//!    together. The first two count a caller whom `AuthLayer` lets through without a key by its
+//!    address. [`Limit::on`] makes a limit of one route.
+//! 3. **Which quota.** The key's own, else its plan's ([`Plans`]), else the layer's. A changed
+//!    quota holds from the next request and keeps the used fraction: who has used up half has used
+//!    up half of the new one. Addresses and [further limits](RateLimitLayer::and) have the quota
+//!    they were made with.
 //! 4. **What it costs.** 1, or what [`cost`](RateLimitLayer::cost) or
 //!    [`cost_by`](RateLimitLayer::cost_by) say. A cost above the burst takes the whole burst.
 //! 5. **Several limits** charge a request to all of them or to none. The headers show the one with
@@ -20,19 +21,21 @@
 //!    500 of a panic if an `EnvelopeLayer` stands outside. `X-RateLimit-Limit` is the burst,
 //!    `-Remaining` the requests of cost 1 that would be admitted now, `-Reset` the Unix second at
 //!    which the bucket is full again. [`ietf_headers`](RateLimitLayer::ietf_headers) adds
-//!    `RateLimit-Policy: "default";q=300;w=60` and `RateLimit: "default";r=247;t=1`: `q` and `r` are
-//!    the same numbers, `w` the seconds in which an empty bucket fills.
-//! 7. **A refusal** is 429 with `Retry-After`: whole seconds, rounded up, at least 1, until a request
-//!    of this cost is admitted. `t` is the same figure.
+//!    `RateLimit-Policy: "default";q=300;w=60` and `RateLimit: "default";r=247;t=1`: `q` and `r`
+//!    are the same numbers, `w` the seconds in which an empty bucket fills.
+//! 7. **A refusal** is 429 with `Retry-After`: whole seconds, rounded up, at least 1, until a
+//!    request of this cost is admitted. `t` is the same figure.
 //! 8. **A layer mounted twice** charges once. Its clones and those that setters return share their
 //!    buckets; two that were constructed apart share nothing.
-//! 9. **Memory.** A caller takes about 80 bytes until its bucket is full again. At
+//! 9. **Memory.** A caller takes about 90 bytes until its bucket is full again. At
 //!    [`max_buckets`](RateLimitLayer::max_buckets) nobody is let go of: newcomers share one bucket.
-//!    What is full again is swept out by newcomers, and inside a tokio runtime (with its timer) by a
-//!    task while nobody calls.
+//!    What is full again is swept out by newcomers, and inside a tokio runtime (with its timer) by
+//!    a task while nobody calls.
 //! 10. **Time** is monotonic: a step of the wall clock changes `X-RateLimit-Reset` and no decision.
 //! 11. **A layer that finds no caller**, or no address where it needs one, answers 500
 //!     `misconfigured` and logs what is missing.
+//! 12. **Several instances** admit one quota each, unless they count together in a Redis
+//!     ([`RedisLimiter`], feature `redis`): then all of the above holds for them together.
 //!
 //! ```
 //! use http::{Request, Response};
@@ -69,13 +72,27 @@
 //! assert_eq!(call().await.unwrap().status(), 200);
 //! # }
 //! ```
+//!
+//! # Metrics
+//!
+//! With the features `redis` and `metrics`. The limiters of a process share one set.
+//!
+//! | name | kind | tells |
+//! | --- | --- | --- |
+//! | `keygate_limiter_up` | gauge | 1 while the limiter's Redis decides, else 0 |
+//! | `keygate_limiter_lost_total` | counter | how often it was lost, or was not there at the start |
+//! | `keygate_limiter_failures_total{reason}` | counter | requests that it was asked about in vain |
+//! | `keygate_limiter_fallbacks_total{to}` | counter | requests that were decided without it |
+//!
+//! `reason` is `timeout`, `connection`, `refused` (an error of Redis) or `broken`; `to` is `local`,
+//! `open` or `closed`.
 
-#[cfg(feature = "dashboard")]
 mod attempts;
 mod bucket;
 mod decide;
 mod future;
 mod headers;
+pub(crate) mod label;
 mod layer;
 mod limit;
 mod limiter;
@@ -83,10 +100,13 @@ mod local;
 mod mark;
 mod plan;
 mod quota;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 mod service;
 
-#[cfg(feature = "dashboard")]
-pub(crate) use attempts::Attempts;
+#[cfg(feature = "redis")]
+pub use self::redis::{Fallback, InvalidRedis, RedisLimiter};
+pub(crate) use attempts::{Attempt, Attempts};
 pub use future::ResponseFuture;
 pub use layer::RateLimitLayer;
 pub use limit::{Limit, RequestHead};

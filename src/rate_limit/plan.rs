@@ -7,7 +7,9 @@ use arc_swap::ArcSwap;
 
 use super::Quota;
 
-/// The name of a plan, such as `starter`: 1 to 64 characters of `A-Z a-z 0-9 _ -`. Cheap to clone.
+/// The name of a plan, such as `starter`.
+///
+/// 1 to 64 characters of `A-Z a-z 0-9 _ -`. Cheap to clone. See [`Plans`] for an example.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PlanName(Arc<str>);
 
@@ -59,6 +61,19 @@ impl Plans {
             plans.insert(name.clone(), quota);
             plans
         });
+    }
+
+    /// Puts these in the place of all plans there were, at once and in all clones.
+    ///
+    /// ```
+    /// use keygate::{PlanName, Plans, Quota};
+    ///
+    /// let plans = Plans::new().with(PlanName::from_static("starter"), Quota::per_minute(300));
+    /// plans.replace([(PlanName::from_static("growth"), Quota::per_minute(1_000))]);
+    /// assert_eq!(plans.names(), [PlanName::from_static("growth")]);
+    /// ```
+    pub fn replace(&self, plans: impl IntoIterator<Item = (PlanName, Quota)>) {
+        self.0.store(Arc::new(plans.into_iter().collect()));
     }
 
     /// What a plan admits.

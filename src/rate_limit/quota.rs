@@ -24,7 +24,7 @@ const LONGEST: u64 = 1 << 62;
 /// let gentle = Quota::per_second(10).burst(1);
 /// assert_eq!(gentle.to_string(), "10 in 1s, burst 1");
 ///
-/// let custom = Quota::try_new(1_000_000, Duration::from_secs(86_400), 5_000)?;
+/// let custom = Quota::try_new(1_000_000, Duration::from_hours(24), 5_000)?;
 /// assert_eq!(custom.count(), 1_000_000);
 /// # Ok::<(), keygate::rate_limit::InvalidQuota>(())
 /// ```
@@ -147,6 +147,14 @@ impl Quota {
         self.interval * self.burst.get() as u64
     }
 
+    /// What one of `nodes` admits that share it: as much each, and at least one at once.
+    #[cfg(feature = "redis")]
+    pub(crate) fn share(self, nodes: NonZeroU32) -> Self {
+        let burst = NonZeroU32::new(self.burst.get() / nodes).unwrap_or(NonZeroU32::MIN);
+        let slower = |span: u64| span.saturating_mul(nodes.get().into()).min(LONGEST);
+        Self { burst, period: slower(self.period), interval: slower(self.interval), ..self }
+    }
+
     #[allow(
         clippy::panic,
         reason = "documented where it is public, and a compile error in a const"
@@ -219,8 +227,22 @@ mod tests {
     fn a_quota_knows_what_it_was_made_of() {
         let quota = Quota::per_hour(1000).burst(50);
         assert_eq!((quota.count(), quota.burst_size()), (1000, 50));
-        assert_eq!(quota.period(), Duration::from_secs(3600));
+        assert_eq!(quota.period(), Duration::from_hours(1));
         assert_eq!(quota.to_string(), "1000 in 3600s, burst 50");
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn shares_add_up_to_the_whole_and_admit_at_least_one() {
+        let nodes = |n| NonZeroU32::new(n).unwrap();
+        let quota = Quota::per_minute(300).burst(100);
+        assert_eq!(quota.share(nodes(1)), quota);
+        let third = quota.share(nodes(3));
+        assert_eq!((third.burst_size(), third.interval()), (33, Duration::from_millis(600)));
+        let tenth = Quota::per_second(2).share(nodes(10));
+        assert_eq!((tenth.burst_size(), tenth.interval()), (1, Duration::from_secs(5)));
+        let slowest = Quota::try_new(1, Duration::from_nanos(LONGEST), 1).unwrap();
+        assert_eq!(slowest.share(nodes(u32::MAX)).full_nanos(), LONGEST);
     }
 
     #[test]

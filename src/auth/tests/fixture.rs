@@ -1,17 +1,20 @@
 //! A keyring over a store that can fail, requests with headers, and answers taken apart.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower::{Service, ServiceExt};
 
+use crate::client_ip::Peer;
 use crate::store::MemoryStore;
 use crate::test_util::{Fault, FaultyStore};
-use crate::{AccountId, KeyFormat, Keyring, Mode, NewKey, scopes};
+use crate::{AccountId, Clock, KeyFormat, Keyring, Mode, NewKey, scopes};
 
 scopes! {
     /// Everything a key of these tests can be issued with.
@@ -44,10 +47,18 @@ pub(crate) struct Answer {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
+        Self::on(crate::SystemClock)
+    }
+
+    pub(crate) fn on(clock: impl Clock) -> Self {
         let store = FaultyStore::new(MemoryStore::new());
         let secret = KeyFormat::base62("ck", 32).unwrap();
         let publishable = KeyFormat::base62("pk", 32).unwrap().publishable();
         let builder = Keyring::builder(store.clone(), secret).accept(publishable).scopes(SCOPES);
+        // The deadline is real time: a busy machine is not what these tests are about.
+        let builder = builder.with_clock(clock).deadline(Duration::from_secs(20));
+        // Few keys: without optimisation a large cache takes long to make and to drop.
+        let builder = builder.capacity(256);
         Self { keys: builder.build().unwrap(), store, runs: Arc::default() }
     }
 
@@ -103,6 +114,13 @@ pub(crate) fn request(lines: &[(&'static str, &[u8])]) -> Request<Body> {
 
 pub(crate) fn with_bearer(key: &str) -> Request<Body> {
     request(&[("authorization", format!("Bearer {key}").as_bytes())])
+}
+
+/// The same request over a connection from this address.
+pub(crate) fn from(ip: &str, mut request: Request<Body>) -> Request<Body> {
+    let addr = (ip.parse::<IpAddr>().unwrap(), 4711).into();
+    request.extensions_mut().insert(Peer { addr, tls: false });
+    request
 }
 
 pub(crate) async fn send<S, B>(service: S, request: Request<B>) -> Answer

@@ -13,7 +13,7 @@ async fn l7_a_layer_mounted_twice_asks_and_counts_once() {
     let answer = send(service, sent).await;
     assert_eq!((answer.status.as_u16(), fixture.store.lookups()), (200, 1));
     assert_eq!(answer.header("vary"), "authorization, x-api-key");
-    assert_eq!(fixture.keys.usage(issued.id()).requests, 1);
+    assert_eq!(fixture.keys.usage(issued.id()).await.unwrap().requests, 1);
 }
 
 #[tokio::test]

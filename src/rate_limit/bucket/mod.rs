@@ -9,26 +9,33 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::Quota;
+use crate::principal::Lineage;
 use crate::{AccountId, KeyId};
 
 /// Whom a bucket belongs to, borrowed from a request: asking clones nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Who<'r> {
-    /// A key and its successors by rotation.
-    Lineage(&'r KeyId),
+    /// A key and its successors by rotation, and the bits that it is found by.
+    Lineage {
+        id: &'r KeyId,
+        bits: u32,
+    },
     Account(&'r AccountId),
     V4(u32),
     /// The network of 64 bits: whoever has one address of it has them all.
     V6(u64),
+    /// All callers together.
+    Everyone,
 }
 
 /// Whom a bucket belongs to, as the table keeps it: 24 bytes.
 #[derive(Debug, Clone)]
 pub(crate) enum Owner {
-    Lineage(KeyId),
+    Lineage { id: KeyId, bits: u32 },
     Account(AccountId),
     V4(u32),
     V6(u64),
+    Everyone,
 }
 
 /// How full a bucket is.
@@ -68,11 +75,18 @@ impl Who<'_> {
 
     pub(crate) fn to_owner(self) -> Owner {
         match self {
-            Self::Lineage(id) => Owner::Lineage(id.clone()),
+            Self::Lineage { id, bits } => Owner::Lineage { id: id.clone(), bits },
             Self::Account(id) => Owner::Account(id.clone()),
             Self::V4(address) => Owner::V4(address),
             Self::V6(network) => Owner::V6(network),
+            Self::Everyone => Owner::Everyone,
         }
+    }
+}
+
+impl<'r> Who<'r> {
+    pub(crate) fn lineage(lineage: &'r Lineage) -> Self {
+        Self::Lineage { id: lineage.id(), bits: lineage.bits() }
     }
 }
 
@@ -80,11 +94,12 @@ impl Hash for Who<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         discriminant(self).hash(state);
         match self {
+            Self::Lineage { bits, .. } => state.write_u32(*bits),
             // Without the text's end mark: nothing follows it.
-            Self::Lineage(id) => state.write(id.as_str().as_bytes()),
             Self::Account(id) => state.write(id.as_str().as_bytes()),
             Self::V4(address) => state.write_u32(*address),
             Self::V6(network) => state.write_u64(*network),
+            Self::Everyone => {}
         }
     }
 }
@@ -92,10 +107,21 @@ impl Hash for Who<'_> {
 impl Owner {
     pub(crate) fn as_who(&self) -> Who<'_> {
         match self {
-            Self::Lineage(id) => Who::Lineage(id),
+            Self::Lineage { id, bits } => Who::Lineage { id, bits: *bits },
             Self::Account(id) => Who::Account(id),
             Self::V4(address) => Who::V4(*address),
             Self::V6(network) => Who::V6(*network),
+            Self::Everyone => Who::Everyone,
+        }
+    }
+
+    /// Shares the text of who the bucket belongs to, so that the next look at it need not read
+    /// one.
+    pub(crate) fn share(&mut self, who: Who<'_>) {
+        if let (Self::Lineage { id: own, .. }, Who::Lineage { id, .. }) = (self, who)
+            && !own.is_clone_of(id)
+        {
+            own.clone_from(id);
         }
     }
 }
@@ -130,16 +156,22 @@ impl Bucket {
         Some(Self { arrival, ..bucket })
     }
 
-    /// What the caller of a request of this cost may know, of a bucket [`under`](Self::under) `quota`.
+    /// What the caller of a request of this cost may know, of a bucket [`under`](Self::under)
+    /// `quota`.
     pub(crate) fn standing(self, quota: Quota, cost: NonZeroU32, now: u64) -> Standing {
-        let bucket = self.under(quota, now);
-        let cost = cost.min(quota.burst_count());
-        let (full, interval) = (bucket.full, quota.interval_nanos());
-        let used = bucket.arrival.saturating_sub(now);
+        let used = self.under(quota, now).arrival.saturating_sub(now);
+        Standing::of(quota.burst_count(), quota.interval_nanos(), used, cost)
+    }
+}
+
+impl Standing {
+    /// Of a bucket of `burst` intervals from which `used` is gone; `interval` is at least 1.
+    pub(crate) fn of(burst: NonZeroU32, interval: u64, used: u64, cost: NonZeroU32) -> Self {
+        let full = interval * u64::from(burst.get());
         let left = full.saturating_sub(used) / interval;
-        let needed = used + interval * u64::from(cost.get());
-        Standing {
-            limit: quota.burst_size(),
+        let needed = used + interval * u64::from(cost.min(burst).get());
+        Self {
+            limit: burst.get(),
             remaining: u32::try_from(left).unwrap_or(u32::MAX),
             refill: used,
             wait: needed.saturating_sub(full),
@@ -161,5 +193,7 @@ pub(crate) fn seconds(nanos: u64) -> u64 {
     nanos.div_ceil(1_000_000_000)
 }
 
+#[cfg(test)]
+pub(crate) mod oracle;
 #[cfg(test)]
 mod tests;

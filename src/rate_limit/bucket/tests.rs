@@ -1,52 +1,7 @@
 use proptest::prelude::*;
 
+use super::oracle::{Draw, Oracle, quotas};
 use super::*;
-
-/// GCRA as its inventors wrote it, on numbers that cannot overflow.
-#[derive(Default)]
-struct Oracle {
-    arrival: u128,
-    full: u128,
-}
-
-impl Oracle {
-    /// The requests left, or the wait.
-    fn ask(&mut self, quota: Quota, cost: u32, now: u64) -> Result<u128, u128> {
-        let (interval, burst) = (quota.interval().as_nanos(), u128::from(quota.burst_size()));
-        let (now, full) = (u128::from(now), interval * burst);
-        let mut used = self.arrival.saturating_sub(now);
-        if self.full != 0 && self.full != full {
-            used = (used * full).div_ceil(self.full).min(full);
-        }
-        let needed = used + interval * u128::from(cost).min(burst);
-        let admitted = needed <= full;
-        self.arrival = now + if admitted { needed } else { used };
-        self.full = full;
-        if admitted { Ok((full - needed) / interval) } else { Err(needed - full) }
-    }
-}
-
-/// Splitmix64: steps of a case are drawn from its seed, which is quicker than drawing a list.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end.max(1)
-    }
-}
-
-fn quotas() -> impl Strategy<Value = Quota> {
-    let periods = prop_oneof![1_000..10_000_000_000_u64, 1..=u64::MAX >> 2];
-    let counts = prop_oneof![1..50_u32, any::<u32>()];
-    let bursts = prop_oneof![1..50_u32, any::<u32>()];
-    (counts, periods, bursts).prop_filter_map("a quota", |(count, period, burst)| {
-        Quota::try_new(count, Duration::from_nanos(period), burst).ok()
-    })
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
@@ -79,7 +34,8 @@ proptest! {
             let cost = 1 + draw.below(most);
             let cost = NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX)).unwrap();
 
-            let expected = oracle.ask(quota, cost.get(), now);
+            let (pace, burst) = (quota.interval_nanos(), quota.burst_size());
+            let expected = oracle.ask((pace, burst), cost.get(), now);
             let after = bucket.charge(quota, cost, now);
             bucket = after.unwrap_or(bucket.under(quota, now));
             let standing = bucket.standing(quota, cost, now);

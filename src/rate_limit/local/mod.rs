@@ -8,7 +8,6 @@
 //!    all or none. A limit's overflow bucket is locked after its shard.
 //! 4. At the cap nothing is evicted: newcomers share the overflow bucket.
 
-#[cfg(feature = "dashboard")]
 mod peek;
 mod shard;
 mod sweep;
@@ -22,7 +21,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use self::shard::Shard;
 use super::bucket::{Bucket, Who};
-use super::limiter::{Answer, Asked, Charge, Limiter, Verdict};
+use super::limiter::{Answer, Asked, Charge, Counted, Limiter, Verdict};
 use super::mark::LimitId;
 use crate::telemetry;
 
@@ -75,15 +74,20 @@ enum Place<'b> {
 
 impl Limiter for LocalLimiter {
     fn charge(&self, charges: &[Charge<'_>], asked: Asked<'_>) -> Answer {
-        Answer::Now(match charges {
-            [one] => charge_one(one, asked),
-            several => charge_all(several, asked),
-        })
+        Answer::Now(Verdict::Counted(count(charges, asked)))
     }
 }
 
-fn charge_one(charge: &Charge<'_>, asked: Asked<'_>) -> Verdict {
-    let Charge { of, buckets, who, quota } = *charge;
+/// Charges all buckets of this process, or none.
+pub(crate) fn count(charges: &[Charge<'_>], asked: Asked<'_>) -> Counted {
+    match charges {
+        [one] => charge_one(one, asked),
+        several => charge_all(several, asked),
+    }
+}
+
+fn charge_one(charge: &Charge<'_>, asked: Asked<'_>) -> Counted {
+    let Charge { of, buckets, who, quota, .. } = *charge;
     let mut held = buckets.hold(who, asked.most);
     let now = held.shard.pass(asked.now);
     let before = held.bucket().under(quota, now);
@@ -91,11 +95,11 @@ fn charge_one(charge: &Charge<'_>, asked: Asked<'_>) -> Verdict {
     let kind = held.write(who, before, after);
     tend(charge, kind, asked);
     let standing = after.unwrap_or(before).standing(quota, asked.cost, now);
-    Verdict { admitted: after.is_some(), standing, of }
+    Counted { admitted: after.is_some(), standing, of }
 }
 
 /// Several buckets, in the order of their limits' ids.
-fn charge_all(charges: &[Charge<'_>], asked: Asked<'_>) -> Verdict {
+fn charge_all(charges: &[Charge<'_>], asked: Asked<'_>) -> Counted {
     debug_assert!(charges.is_sorted_by_key(|charge| charge.buckets.id));
     let mut held: Vec<_> =
         charges.iter().map(|charge| charge.buckets.hold(charge.who, asked.most)).collect();
@@ -123,13 +127,7 @@ fn charge_all(charges: &[Charge<'_>], asked: Asked<'_>) -> Verdict {
         let bucket = after.filter(|_| admitted).unwrap_or(before);
         (charge.of, bucket.standing(charge.quota, asked.cost, now))
     });
-    let tightest = if admitted {
-        standings.min_by_key(|(_, s)| (s.remaining, u64::MAX - s.refill))
-    } else {
-        standings.max_by_key(|(_, s)| s.wait)
-    };
-    let (of, standing) = tightest.unwrap_or_default();
-    Verdict { admitted, standing, of }
+    Counted::tightest(admitted, standings)
 }
 
 /// What is left to do for a bucket when no lock is held.
@@ -226,7 +224,7 @@ impl Held<'_> {
         let bucket = after.unwrap_or(before);
         match self.place {
             Place::Known(index) => {
-                self.shard.set(index, bucket);
+                self.shard.set(index, who, bucket);
                 Written::Known
             }
             Place::New if after.is_none() => {

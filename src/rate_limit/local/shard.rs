@@ -34,9 +34,11 @@ impl Shard {
         self.table.get_bucket(index).map_or(Bucket::FULL, |entry| entry.bucket)
     }
 
-    pub(super) fn set(&mut self, index: usize, bucket: Bucket) {
+    /// `who` it belongs to was [found](Self::find) there.
+    pub(super) fn set(&mut self, index: usize, who: Who<'_>, bucket: Bucket) {
         if let Some(entry) = self.table.get_bucket_mut(index) {
             entry.bucket = bucket;
+            entry.owner.share(who);
         }
     }
 

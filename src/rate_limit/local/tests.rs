@@ -3,7 +3,9 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use super::*;
+use crate::principal::Lineage;
 use crate::rate_limit::bucket::nanos;
+use crate::rate_limit::label::{By, Label};
 use crate::{Clock, KeyId, ManualClock, Quota};
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;
@@ -11,6 +13,7 @@ const MOST: usize = 2_000_000;
 
 /// A limit with a clock of its own.
 struct Fixture {
+    label: Label,
     buckets: Arc<Buckets>,
     clock: ManualClock,
     shared: Arc<dyn Clock>,
@@ -21,12 +24,17 @@ impl Fixture {
     fn new() -> Self {
         let clock = ManualClock::new();
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        Self { buckets: Arc::new(Buckets::new()), clock, shared, most: MOST }
+        let label = Label::new(By::Key, "default");
+        Self { label, buckets: Arc::new(Buckets::new()), clock, shared, most: MOST }
     }
 
-    fn ask_at(&self, who: Who<'_>, quota: Quota, now: u64) -> Verdict {
+    fn ask_at(&self, who: Who<'_>, quota: Quota, now: u64) -> Counted {
         let asked = Asked { cost: ONE, now, most: self.most, clock: &self.shared };
-        charge_one(&Charge { of: 0, buckets: &self.buckets, who, quota }, asked)
+        charge_one(&self.charge(0, who, quota), asked)
+    }
+
+    fn charge<'r>(&'r self, of: usize, who: Who<'r>, quota: Quota) -> Charge<'r> {
+        Charge { of, label: &self.label, buckets: &self.buckets, who, account: None, quota }
     }
 
     fn ask(&self, who: Who<'_>, quota: Quota) -> bool {
@@ -124,10 +132,8 @@ fn changing_quotas_on_sixteen_threads_never_admits_more_than_the_larger() {
 fn several_limits_are_charged_all_or_none_on_sixteen_threads() {
     let (wide, narrow) = (Fixture::new(), Fixture::new());
     let quota = Quota::per_hour(1_000);
-    let charges = [
-        Charge { of: 0, buckets: &wide.buckets, who: Who::V4(1), quota },
-        Charge { of: 1, buckets: &narrow.buckets, who: Who::V4(1), quota: Quota::per_hour(70) },
-    ];
+    let charges =
+        [wide.charge(0, Who::V4(1), quota), narrow.charge(1, Who::V4(1), Quota::per_hour(70))];
     let asked = Asked { cost: ONE, now: 0, most: MOST, clock: &wide.shared };
     let admitted =
         on_16_threads(|_| (0..100).map(|_| u64::from(charge_all(&charges, asked).admitted)).sum());
@@ -148,7 +154,7 @@ fn l3_a_million_buckets_fit_into_128_mib_and_none_are_left_after_idling() {
     // Beside the table a key has the text of its id, which a cached key shares: 16 + 26 bytes.
     let allocated = limit.allocated() + 1_000_000 * 42;
     assert!(allocated <= 128 << 20, "{allocated}");
-    limit.clock.advance(Duration::from_secs(60));
+    limit.clock.advance(Duration::from_mins(1));
     limit.sweep_at(nanos(limit.clock.monotonic()));
     assert_eq!(limit.buckets.len(), 0);
     assert!(limit.allocated() < 64 << 10, "{}", limit.allocated());
@@ -179,7 +185,7 @@ fn l4_at_the_cap_newcomers_share_one_bucket_and_nobody_is_let_go_of() {
     assert_eq!(limit.buckets.overflowed.load(Ordering::Relaxed), 100_000);
     assert!((0..100).all(|caller| !limit.ask(Who::V4(caller), quota)));
     // When the others are full again, newcomers make themselves room.
-    limit.clock.advance(Duration::from_secs(3600));
+    limit.clock.advance(Duration::from_hours(1));
     limit.ask(Who::V6(1), quota);
     assert!(limit.ask(Who::V6(2), quota));
     assert_eq!(limit.buckets.len(), 1);
@@ -190,10 +196,7 @@ fn a_refusal_of_another_limit_leaves_no_bucket_behind() {
     let (first, second) = (Fixture::new(), Fixture::new());
     let quota = Quota::per_hour(1);
     assert!(second.ask_at(Who::V4(1), quota, 0).admitted);
-    let charges = [
-        Charge { of: 0, buckets: &first.buckets, who: Who::V4(1), quota },
-        Charge { of: 1, buckets: &second.buckets, who: Who::V4(1), quota },
-    ];
+    let charges = [first.charge(0, Who::V4(1), quota), second.charge(1, Who::V4(1), quota)];
     let asked = Asked { cost: ONE, now: 0, most: MOST, clock: &first.shared };
     assert!(!charge_all(&charges, asked).admitted);
     assert_eq!(first.buckets.len(), 0);
@@ -212,9 +215,10 @@ fn a_new_quota_holds_from_the_request_that_it_refuses() {
 #[test]
 fn different_kinds_of_callers_never_share_a_bucket() {
     let limit = Fixture::new();
-    let (key, account) = (KeyId::parse("same").unwrap(), "same".parse().unwrap());
+    let key = Lineage::new(KeyId::parse("same").unwrap());
+    let account = "same".parse().unwrap();
     let quota = Quota::per_hour(1);
-    for who in [Who::Lineage(&key), Who::Account(&account), Who::V4(7), Who::V6(7)] {
+    for who in [Who::lineage(&key), Who::Account(&account), Who::V4(7), Who::V6(7), Who::Everyone] {
         assert!(limit.ask(who, quota), "{who:?}");
         assert!(!limit.ask(who, quota), "{who:?}");
     }
