@@ -55,17 +55,19 @@
 //! | --- | --- | --- |
 //! | your own (CORS, tracing, body limits, compression) | | |
 //! | [`EnvelopeLayer`] | a request id, a log line, one form for every error, panics as 500 | |
-//! | [`AuthLayer`] | the [`Principal`], or 401, 400, 403 (plain HTTP), 503 | |
+//! | [`AuthLayer`] | the [`Principal`], or 401, 400, 403 (plain HTTP), 429 (too many failures from an address), 503 | |
 //! | [`RateLimitLayer`] | headers on every response, or 429 | `AuthLayer`, unless it counts addresses |
 //! | [`OnBehalfOfLayer`] | the `Principal` narrowed to a connected account, or 403 | `AuthLayer` |
+//! | [`IdempotencyLayer`] | the answer of before to a request that comes again, by [`Idempotent`] in the handler | `AuthLayer` |
 //! | [`Scoped`] in a handler, or [`RequireScope`] | the `Principal` as an argument, or 403 | `AuthLayer` |
 //!
 //! Three rules keep a router closed:
 //!
-//! 1. Give every *nested* router that has the layers its own `.fallback(keygate::not_found)`. Without
-//!    one, axum answers unknown paths below it outside its layers. Of routers that are *merged*
-//!    exactly one has a fallback, the one with the strictest layers: it takes over everyone's 404
-//!    ([`AuthLayer::allow_anonymous`] shows it).
+//! 1. Give every *nested* router that has the layers its own `.fallback(keygate::not_found)`.
+//!    Without one, axum answers unknown paths below it outside its layers, as it always does the
+//!    prefix with nothing but a slash after it (`/api/v1/`). Of routers that are
+//!    *merged* exactly one has a fallback, the one with the strictest layers: it takes over
+//!    everyone's 404 ([`AuthLayer::allow_anonymous`] shows it).
 //! 2. Mount layers that change the body type outside these. The compiler says so where it matters.
 //! 3. An extractor that finds no layer answers 500 `misconfigured` and logs what is missing. A
 //!    mistake in the order never opens a route.
@@ -76,8 +78,13 @@
 //! | --- | --- | --- |
 //! | `axum` | yes | the extractors, [`Json`], [`not_found`], `ConnectInfo` as the peer's address |
 //! | `tracing` | yes | a span and a line for each request, and lines for faults |
+//! | `sqlite` | | [`store::SqliteStore`]: keys in a file |
+//! | `postgres` | | [`store::PostgresStore`]: keys shared by several instances |
+//! | `redis` | | [`rate_limit::RedisLimiter`]: limits that several instances share; with `idempotency` its keys in Redis |
+//! | `metrics` | | counters and gauges through the `metrics` facade, see [`keyring`](keyring#metrics), [`rate_limit`](rate_limit#metrics) and `idempotency` |
+//! | `idempotency` | | [`idempotency`]: operations that are carried out once |
 //! | `dashboard` | | [`manage`]: the management API |
-//! | `test-util` | | [`test_util`] and the suite for stores, `store_conformance!` |
+//! | `test-util` | | [`test_util`] and the suites for stores, `store_conformance!` and `idempotency_conformance!` |
 //! | `full` | | all but `test-util` |
 //!
 //! Without any it is a crate for plain tower services. A feature adds names and never changes what
@@ -86,13 +93,14 @@
 //! # Where to go on
 //!
 //! [`keyring`] issues, verifies and revokes · [`scope`] declares what keys may do · [`auth`] reads
-//! credentials · [`rate_limit`] says what is admitted · [`envelope`] and [`error`] say what is sent
+//! credentials · [`rate_limit`] says what is admitted · [`idempotency`] what runs once · [`envelope`] and [`error`] say what is sent
 //! · [`store`] keeps keys where you want them.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod auth;
+mod backoff;
 mod cache;
 pub mod client_ip;
 pub mod clock;
@@ -100,6 +108,8 @@ pub mod envelope;
 pub mod error;
 #[cfg(feature = "axum")]
 pub mod extract;
+#[cfg(feature = "idempotency")]
+pub mod idempotency;
 mod key;
 pub mod keyring;
 #[cfg(feature = "dashboard")]
@@ -121,14 +131,18 @@ pub use envelope::EnvelopeLayer;
 pub use error::{
     ApiError, Envelope, ErrorBody, ErrorCode, ErrorType, ProblemDetails, Refusal, StandardEnvelope,
 };
+#[cfg(feature = "idempotency")]
+pub use extract::Idempotent;
 #[cfg(feature = "axum")]
 pub use extract::{Json, Scoped, not_found};
+#[cfg(feature = "idempotency")]
+pub use idempotency::IdempotencyLayer;
 pub use key::{
     ApiKey, InvalidKeyFormat, InvalidKeyHash, InvalidKeyId, InvalidPepper, KeyFormat, KeyHash,
     KeyId, ModeWords, NoRandomness, Pepper,
 };
 pub use keyring::{
-    InvalidKeyring, IssuedKey, KeyFilter, KeyPage, KeyUpdate, KeyUsage, Keyring, KeyringBuilder,
+    Health, InvalidKeyring, IssuedKey, KeyFilter, KeyPage, KeyUpdate, Keyring, KeyringBuilder,
     KeyringError, NewKey,
 };
 pub use on_behalf_of::OnBehalfOfLayer;
@@ -137,9 +151,9 @@ pub use rate_limit::{Limit, PlanName, Plans, Quota, RateLimitLayer};
 pub use scope::{
     AllOf, AnyOf, Catalogue, InvalidScope, Requirement, Scope, ScopeDefinition, ScopeName, ScopeSet,
 };
-pub use store::{KeyRecord, KeyStatus, KeyStore, MemoryStore};
+pub use store::{KeyRecord, KeyStatus, KeyStore, KeyUsage, MemoryStore};
 
 /// The README's code compiles and runs as it stands there.
-#[cfg(all(doctest, feature = "axum"))]
+#[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -15,7 +15,7 @@ use crate::error::{Portion, RequestContext, write};
 use crate::telemetry::{self, Outcome, RequestTrace};
 use crate::{ApiError, ErrorBody, ErrorCode, Refusal};
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest path and the longest text of an error that is logged, in bytes.
 const MAX_LOGGED: usize = 1024;
@@ -51,7 +51,9 @@ impl Exchange {
         let trace = (!nested && telemetry::requests_are_logged()).then(|| {
             let path = redact_path(request.uri().path());
             let path = cut(&path, MAX_LOGGED);
-            Box::new(RequestTrace::start(request.method().as_str(), &path, id.as_str()))
+            // A method is any word, of any length.
+            let method = redact(request.method().as_str());
+            Box::new(RequestTrace::start(&cut(&method, MAX_LOGGED), &path, id.as_str()))
         });
         let (configuration, method) = (Arc::clone(configuration), request.method().clone());
         Self { configuration, id, method, nested, trace }
@@ -72,15 +74,20 @@ impl Exchange {
     }
 
     /// Answers at once, or says that the body is to be read first.
-    pub(super) fn settle<B: ErrorBody + Body>(&mut self, response: Response<B>) -> Settled<B> {
+    pub(super) fn settle<B: ErrorBody + Body>(&mut self, mut response: Response<B>) -> Settled<B> {
         let status = response.status();
         // What `decide` would find, without taking the response apart.
         if !status.is_client_error() && !status.is_server_error() {
-            return Settled::Done(self.close(response));
+            self.close(&mut response);
+            return Settled::Done(response);
         }
         let (mut parts, body) = response.into_parts();
         match decide(&parts, &body.size_hint(), &self.method) {
-            Rewrite::Keep => Settled::Done(self.close(Response::from_parts(parts, body))),
+            Rewrite::Keep => {
+                let mut response = Response::from_parts(parts, body);
+                self.close(&mut response);
+                Settled::Done(response)
+            }
             Rewrite::FromStatus => Settled::Done(self.answer_status(parts)),
             Rewrite::FromText if self.method == Method::HEAD => {
                 let error = by_status(parts.status);
@@ -89,7 +96,7 @@ impl Exchange {
             Rewrite::FromText => Settled::Read(parts, body),
             Rewrite::FromError => match parts.extensions.remove::<ApiError>() {
                 Some(error) => {
-                    // A handler may have answered with a status and an error: the status is its wish.
+                    // A handler may have answered with a status and an error: it wants that status.
                     let error = if error.status() == parts.status {
                         error
                     } else {
@@ -154,20 +161,21 @@ impl Exchange {
             // The inner envelope has written it: the outer one must not write it again.
             parts.extensions.insert(AsIs);
         }
-        let response = write(parts, error, rendered, portion);
-        self.close(response)
+        let mut response = write(parts, error, rendered, portion);
+        self.close(&mut response);
+        response
     }
 
     fn portion(&self) -> Portion {
         if self.method == Method::HEAD { Portion::Headers } else { Portion::All }
     }
 
-    fn close<B>(&mut self, mut response: Response<B>) -> Response<B> {
+    fn close<B>(&mut self, response: &mut Response<B>) {
         if self.nested {
-            return response;
+            return;
         }
         if let Some(id) = self.id.to_header() {
-            response.headers_mut().insert(X_REQUEST_ID, id);
+            response.headers_mut().insert(&X_REQUEST_ID, id);
         }
         if let Some(trace) = self.trace.take() {
             let error = response.extensions().get::<ApiError>();
@@ -177,7 +185,6 @@ impl Exchange {
                 refusal: error.and_then(ApiError::refusal).map(Refusal::as_str),
             });
         }
-        response
     }
 }
 
@@ -185,7 +192,10 @@ impl Exchange {
 fn assign_id<B>(configuration: &Configuration, request: &mut Request<B>) -> RequestId {
     let incoming = if configuration.accepts_incoming { incoming(request) } else { None };
     let id = incoming.unwrap_or_else(|| {
-        request.headers_mut().remove(X_REQUEST_ID);
+        // Most requests have none: a look at a few names costs less than a hash.
+        if request.headers().keys().any(|name| *name == X_REQUEST_ID) {
+            request.headers_mut().remove(&X_REQUEST_ID);
+        }
         configuration.ids.next_id(&*configuration.clock)
     });
     request.extensions_mut().insert(id.clone());
@@ -194,7 +204,7 @@ fn assign_id<B>(configuration: &Configuration, request: &mut Request<B>) -> Requ
 
 /// The only `x-request-id` of the request if it is an id and could not be a key.
 fn incoming<B>(request: &Request<B>) -> Option<RequestId> {
-    let mut lines = request.headers().get_all(X_REQUEST_ID).iter();
+    let mut lines = request.headers().get_all(&X_REQUEST_ID).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else { return None };
     let text = line.to_str().ok()?;
     RequestId::parse(text).ok().filter(|_| !holds_key(text))

@@ -56,8 +56,9 @@ impl EnvelopeLayer {
         self
     }
 
-    /// Keeps the id of a request that comes with a valid `x-request-id`. Default: every request
-    /// gets a new one, and what it came with is removed.
+    /// Keeps the id of a request that comes with a valid `x-request-id`.
+    ///
+    /// Default: every request gets a new one, and what it came with is removed.
     ///
     /// # Security
     ///

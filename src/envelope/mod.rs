@@ -73,7 +73,7 @@ mod future;
 mod layer;
 mod request_id;
 mod request_ids;
-mod rule;
+pub(crate) mod rule;
 mod service;
 #[cfg(test)]
 mod tests;

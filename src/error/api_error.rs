@@ -47,6 +47,14 @@ struct Inner {
 }
 
 /// A field of the request and what is wrong with it.
+///
+/// ```
+/// use keygate::ApiError;
+///
+/// let error = ApiError::invalid_field("amount", "must be positive");
+/// assert_eq!(error.fields()[0].name, "amount");
+/// assert_eq!(error.fields()[0].problem, "must be positive");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldError {
@@ -54,6 +62,16 @@ pub struct FieldError {
     pub name: Cow<'static, str>,
     /// What is wrong with it: a phrase without the field's name.
     pub problem: Cow<'static, str>,
+}
+
+#[cfg(feature = "idempotency")]
+impl FieldError {
+    pub(crate) fn new(
+        name: impl Into<Cow<'static, str>>,
+        problem: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { name: name.into(), problem: problem.into() }
+    }
 }
 
 impl ApiError {
@@ -234,6 +252,20 @@ impl ApiError {
     /// The same error with the status that a handler gave its response.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.inner().status = status;
+        self
+    }
+
+    /// The same error about these fields.
+    #[cfg(feature = "idempotency")]
+    pub(crate) fn with_fields(mut self, fields: impl IntoIterator<Item = FieldError>) -> Self {
+        self.inner().fields = fields.into_iter().collect();
+        self
+    }
+
+    /// The same error for want of these scopes.
+    #[cfg(feature = "idempotency")]
+    pub(crate) fn with_missing_scopes(mut self, missing: Vec<ScopeName>) -> Self {
+        self.inner().missing_scopes = missing;
         self
     }
 

@@ -14,6 +14,8 @@ pub enum ErrorType {
     NotFound,
     /// Too many requests.
     RateLimited,
+    /// An idempotency key that is in use, or was used for something else.
+    Idempotency,
     /// A fault of the service.
     Internal,
     /// The service cannot answer just now.
@@ -30,15 +32,41 @@ impl ErrorType {
             Self::Permission => "permission",
             Self::NotFound => "not_found",
             Self::RateLimited => "rate_limited",
+            Self::Idempotency => "idempotency",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
         }
+    }
+
+    /// The family that a word of [`Self::as_str`] stands for.
+    #[cfg(feature = "idempotency")]
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        const ALL: [ErrorType; 8] = [
+            ErrorType::InvalidRequest,
+            ErrorType::Authentication,
+            ErrorType::Permission,
+            ErrorType::NotFound,
+            ErrorType::RateLimited,
+            ErrorType::Idempotency,
+            ErrorType::Internal,
+            ErrorType::Unavailable,
+        ];
+        ALL.into_iter().find(|known| known.as_str() == word)
     }
 }
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident = $word:literal, $kind:ident, $status:ident, $sentence:literal;)*) => {
         /// What programs match on. Each code has one type, one status and one sentence.
+        ///
+        /// ```
+        /// use keygate::ErrorCode;
+        ///
+        /// let code = ErrorCode::InvalidField;
+        /// assert_eq!(code.as_str(), "invalid_field");
+        /// assert_eq!(code.error_type().as_str(), "invalid_request");
+        /// assert_eq!(code.status(), 422);
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorCode { $($(#[$doc])* $code,)* }
@@ -95,12 +123,18 @@ codes! {
     MethodNotAllowed = "method_not_allowed", InvalidRequest, METHOD_NOT_ALLOWED, "The method is not allowed for this resource.";
     /// 409: the object's state does not allow it.
     Conflict = "conflict", InvalidRequest, CONFLICT, "The resource's state does not allow this.";
+    /// 409: a request with this idempotency key is still being carried out.
+    InProgress = "in_progress", Idempotency, CONFLICT, "A request with this idempotency key is still being carried out.";
+    /// 409: a request with this idempotency key was carried out, and its answer could not be kept.
+    AnswerNotKept = "answer_not_kept", Idempotency, CONFLICT, "A request with this idempotency key was carried out, and its answer was not kept.";
     /// 413: the body is larger than the service takes.
     BodyTooLarge = "body_too_large", InvalidRequest, PAYLOAD_TOO_LARGE, "The request's body is too large.";
     /// 415: the body is of another type than the service takes.
     UnsupportedMediaType = "unsupported_media_type", InvalidRequest, UNSUPPORTED_MEDIA_TYPE, "The request's Content-Type is not supported.";
     /// 422: a field's value is wrong, unknown or missing.
     InvalidField = "invalid_field", InvalidRequest, UNPROCESSABLE_ENTITY, "A field of the request is not valid.";
+    /// 422: the idempotency key was used for another request.
+    KeyReused = "key_reused", Idempotency, UNPROCESSABLE_ENTITY, "This idempotency key was used for another request.";
     /// 429: a quota is used up.
     RateLimitExceeded = "rate_limit_exceeded", RateLimited, TOO_MANY_REQUESTS, "Too many requests. Slow down and retry after the indicated time.";
     /// 500: a fault of the service.

@@ -11,7 +11,8 @@ const REALM: &str = "api";
 
 /// The challenges of one realm, written once and cheap to clone.
 ///
-/// A layer that refuses gives its error the one that fits: `error.with_challenge(challenges.of(&refusal))`.
+/// A layer that refuses gives its error the one that fits:
+/// `error.with_challenge(challenges.of(&refusal))`.
 #[derive(Debug, Clone)]
 pub(crate) struct Challenges {
     plain: HeaderValue,
@@ -46,7 +47,7 @@ impl Challenges {
 /// Adds what the final status of an error demands: the only place that does.
 ///
 /// 401 has a challenge, 403 for want of a scope says which, 401, 403 and 429 are not stored by
-/// caches, 429 and 503 say when to come again if that is known.
+/// caches, 409, 429 and 503 say when to come again if that is known.
 pub(crate) fn finish(headers: &mut HeaderMap, status: StatusCode, error: &ApiError) {
     match status {
         StatusCode::UNAUTHORIZED => challenge(headers, error),
@@ -61,8 +62,10 @@ pub(crate) fn finish(headers: &mut HeaderMap, status: StatusCode, error: &ApiErr
     ) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
-        && let Some(seconds) = error.retry_after()
+    if matches!(
+        status,
+        StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    ) && let Some(seconds) = error.retry_after()
     {
         headers.insert(RETRY_AFTER, number(seconds));
     }
@@ -172,9 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_whole_seconds_rounded_up_on_429_and_503_only() {
+    fn retry_after_is_whole_seconds_rounded_up_on_409_429_and_503_only() {
         let error = ApiError::rate_limited(Duration::from_millis(1_001));
-        for (status, expected) in [(429, Some("2")), (503, Some("2")), (500, None), (404, None)] {
+        for (status, expected) in
+            [(409, Some("2")), (429, Some("2")), (503, Some("2")), (500, None), (404, None)]
+        {
             let headers = finished(StatusCode::from_u16(status).unwrap(), &error);
             let found = headers.get(RETRY_AFTER).map(|value| value.to_str().unwrap());
             assert_eq!(found, expected, "{status}");

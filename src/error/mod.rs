@@ -8,7 +8,7 @@
 //!    layer or handler that answers: then with [`StandardEnvelope`], without a request's id.
 //! 5. What the final status demands is added afterwards, whatever the envelope: 401 a
 //!    `WWW-Authenticate` ([RFC 6750]), 403 for want of a scope one that names it, 401, 403 and 429
-//!    `Cache-Control: no-store`, 429 and 503 `Retry-After`.
+//!    `Cache-Control: no-store`, 409, 429 and 503 `Retry-After` if it is known.
 //! 6. A cause ([`ApiError::with_source`]) is logged and never sent.
 //!
 //! ```

@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The precise reason why a request was refused, for logs, metrics and envelopes.
 ///
@@ -43,12 +43,27 @@ pub enum Refusal {
     InsufficientScope,
     /// A quota is used up.
     RateLimited,
+    /// The client's address has presented too many credentials that were refused.
+    TooManyFailures {
+        /// Until the next one is looked at.
+        wait: Duration,
+    },
     /// The header that names a connected account is empty, repeated or not an id.
     MalformedOnBehalfOf,
     /// The account is unknown or not connected to the caller's.
     UnconnectedAccount,
     /// The account is connected and not verified.
     UnverifiedAccount,
+    /// The header `Idempotency-Key` is empty, repeated or too long, or has odd characters.
+    MalformedIdempotencyKey,
+    /// A request with this idempotency key is still being carried out.
+    IdempotencyKeyInUse,
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused,
+    /// The answer that was given under this idempotency key was not kept.
+    AnswerNotKept,
+    /// The store of idempotency keys failed, or did not answer in time: nothing was carried out.
+    IdempotencyStoreFailed,
     /// Layers are missing or in the wrong order.
     Misconfigured {
         /// What is missing, for the one who mounted them.
@@ -76,9 +91,15 @@ impl Refusal {
             Self::CircuitOpen => "circuit_open",
             Self::InsufficientScope => "insufficient_scope",
             Self::RateLimited => "rate_limited",
+            Self::TooManyFailures { .. } => "too_many_failures",
             Self::MalformedOnBehalfOf => "malformed_on_behalf_of",
             Self::UnconnectedAccount => "unconnected_account",
             Self::UnverifiedAccount => "unverified_account",
+            Self::MalformedIdempotencyKey => "malformed_idempotency_key",
+            Self::IdempotencyKeyInUse => "idempotency_key_in_use",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::AnswerNotKept => "answer_not_kept",
+            Self::IdempotencyStoreFailed => "idempotency_store_failed",
             Self::Misconfigured { .. } => "misconfigured",
         }
     }

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, TRANSFER_ENCODING,
 };
-use http::{Extensions, HeaderName, Response, response};
+use http::{Extensions, HeaderMap, HeaderName, Response, StatusCode, response};
 
 use super::headers::finish;
 use super::number;
@@ -11,7 +11,7 @@ use crate::envelope::RequestId;
 use crate::telemetry;
 
 /// What describes the body that an error replaces.
-const OF_THE_OLD_BODY: [HeaderName; 6] =
+static OF_THE_OLD_BODY: [HeaderName; 6] =
     [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING, ETAG, LAST_MODIFIED];
 
 /// The response of a layer that refuses.
@@ -25,12 +25,20 @@ pub(crate) fn respond<B: ErrorBody>(error: ApiError, request: &Extensions) -> Re
     report(&error);
     let mut response = Response::new(B::from_bytes(Bytes::new()));
     *response.status_mut() = error.status();
+    reserve(response.headers_mut(), &error);
     response.extensions_mut().insert(error);
     response
 }
 
-/// More than a refusal has, those of a limit included: the map is made once.
-const HEADERS: usize = 12;
+/// More than a map begins with, and all that a limit and an envelope write.
+const HEADERS_OF_A_LIMIT: usize = 12;
+
+/// Spares the map of a refusal its growth. Only a limit's has as many headers.
+fn reserve(headers: &mut HeaderMap, error: &ApiError) {
+    if error.status() == StatusCode::TOO_MANY_REQUESTS {
+        headers.reserve(HEADERS_OF_A_LIMIT);
+    }
+}
 
 /// The response of one who does not know the request: the standard envelope without an id.
 ///
@@ -39,7 +47,7 @@ pub(crate) fn respond_alone<B: ErrorBody>(error: ApiError) -> Response<B> {
     report(&error);
     let rendered = StandardEnvelope.render(&error, &RequestContext::new(None));
     let (mut parts, ()) = Response::new(()).into_parts();
-    parts.headers.reserve(HEADERS);
+    reserve(&mut parts.headers, &error);
     write(parts, error, rendered, Portion::All)
 }
 
@@ -63,7 +71,7 @@ pub(crate) fn write<B: ErrorBody>(
     rendered: Rendered,
     portion: Portion,
 ) -> Response<B> {
-    for name in OF_THE_OLD_BODY {
+    for name in &OF_THE_OLD_BODY {
         parts.headers.remove(name);
     }
     parts.status = rendered.status;

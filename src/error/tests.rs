@@ -23,6 +23,7 @@ fn errors() -> Vec<ApiError> {
             ErrorCode::InvalidField => ApiError::invalid_field("items[2].price", "is required"),
             ErrorCode::RateLimitExceeded => ApiError::rate_limited(Duration::from_millis(11_200)),
             ErrorCode::Unavailable => ApiError::unavailable(Duration::from_secs(1)),
+            ErrorCode::InProgress => Refusal::IdempotencyKeyInUse.into(),
             other => ApiError::new(*other),
         })
         .collect()
@@ -50,14 +51,35 @@ fn c9_every_code_in_the_standard_envelope() {
     404 application/json {"error":{"type":"not_found","code":"not_found","message":"No such resource.","requestId":"req_01j9zc3vq0"}}
     405 application/json {"error":{"type":"invalid_request","code":"method_not_allowed","message":"The method is not allowed for this resource.","requestId":"req_01j9zc3vq0"}}
     409 application/json {"error":{"type":"invalid_request","code":"conflict","message":"The resource's state does not allow this.","requestId":"req_01j9zc3vq0"}}
+    409 application/json {"error":{"type":"idempotency","code":"in_progress","message":"A request with this idempotency key is still being carried out.","requestId":"req_01j9zc3vq0"}}
+    409 application/json {"error":{"type":"idempotency","code":"answer_not_kept","message":"A request with this idempotency key was carried out, and its answer was not kept.","requestId":"req_01j9zc3vq0"}}
     413 application/json {"error":{"type":"invalid_request","code":"body_too_large","message":"The request's body is too large.","requestId":"req_01j9zc3vq0"}}
     415 application/json {"error":{"type":"invalid_request","code":"unsupported_media_type","message":"The request's Content-Type is not supported.","requestId":"req_01j9zc3vq0"}}
     422 application/json {"error":{"type":"invalid_request","code":"invalid_field","message":"items[2].price: is required","requestId":"req_01j9zc3vq0"}}
+    422 application/json {"error":{"type":"idempotency","code":"key_reused","message":"This idempotency key was used for another request.","requestId":"req_01j9zc3vq0"}}
     429 application/json {"error":{"type":"rate_limited","code":"rate_limit_exceeded","message":"Too many requests. Slow down and retry after the indicated time.","requestId":"req_01j9zc3vq0"}}
     500 application/json {"error":{"type":"internal","code":"internal","message":"Something went wrong on our side.","requestId":"req_01j9zc3vq0"}}
     500 application/json {"error":{"type":"internal","code":"misconfigured","message":"The service is misconfigured.","requestId":"req_01j9zc3vq0"}}
     503 application/json {"error":{"type":"unavailable","code":"unavailable","message":"The service is temporarily unavailable. Retry shortly.","requestId":"req_01j9zc3vq0"}}
     "##);
+}
+
+#[test]
+fn texts_that_json_escapes_reach_the_client_as_they_were() {
+    for text in ["", "\"", "\\", "a\"b\\c", "\n\t\u{0}\u{1f}", "\u{7f} é \u{1F511}", "{\"a\":1}"] {
+        let error = ApiError::custom(
+            http::StatusCode::CONFLICT,
+            ErrorType::InvalidRequest,
+            text.to_owned(),
+            text.to_owned(),
+        );
+        let rendered = StandardEnvelope.render(&error, &RequestContext::new(Some(text)));
+        let said = serde_json::json!({
+            "type": "invalid_request", "code": text, "message": text, "requestId": text,
+        });
+        let body: serde_json::Value = serde_json::from_slice(&rendered.body).unwrap();
+        assert_eq!(body, serde_json::json!({ "error": said }));
+    }
 }
 
 #[test]
@@ -73,9 +95,12 @@ fn every_code_as_problem_details() {
     404 application/problem+json {"type":"about:blank","title":"Not Found","status":404,"detail":"No such resource.","code":"not_found","request_id":"req_01j9zc3vq0"}
     405 application/problem+json {"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"The method is not allowed for this resource.","code":"method_not_allowed","request_id":"req_01j9zc3vq0"}
     409 application/problem+json {"type":"about:blank","title":"Conflict","status":409,"detail":"The resource's state does not allow this.","code":"conflict","request_id":"req_01j9zc3vq0"}
+    409 application/problem+json {"type":"about:blank","title":"Conflict","status":409,"detail":"A request with this idempotency key is still being carried out.","code":"in_progress","request_id":"req_01j9zc3vq0","retry_after":1}
+    409 application/problem+json {"type":"about:blank","title":"Conflict","status":409,"detail":"A request with this idempotency key was carried out, and its answer was not kept.","code":"answer_not_kept","request_id":"req_01j9zc3vq0"}
     413 application/problem+json {"type":"about:blank","title":"Payload Too Large","status":413,"detail":"The request's body is too large.","code":"body_too_large","request_id":"req_01j9zc3vq0"}
     415 application/problem+json {"type":"about:blank","title":"Unsupported Media Type","status":415,"detail":"The request's Content-Type is not supported.","code":"unsupported_media_type","request_id":"req_01j9zc3vq0"}
     422 application/problem+json {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"items[2].price: is required","code":"invalid_field","request_id":"req_01j9zc3vq0","errors":[{"name":"items[2].price","detail":"is required"}]}
+    422 application/problem+json {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"This idempotency key was used for another request.","code":"key_reused","request_id":"req_01j9zc3vq0"}
     429 application/problem+json {"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many requests. Slow down and retry after the indicated time.","code":"rate_limit_exceeded","request_id":"req_01j9zc3vq0","retry_after":12}
     500 application/problem+json {"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something went wrong on our side.","code":"internal","request_id":"req_01j9zc3vq0"}
     500 application/problem+json {"type":"about:blank","title":"Internal Server Error","status":500,"detail":"The service is misconfigured.","code":"misconfigured","request_id":"req_01j9zc3vq0"}
@@ -108,8 +133,11 @@ fn every_code_has_the_headers_of_its_status() {
     404
     405
     409
+    409 retry-after: 1
+    409
     413
     415
+    422
     422
     429 cache-control: no-store | retry-after: 12
     500

@@ -14,7 +14,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
     }
 }
 
-/// `None` for anonymous callers. A route outside of `AuthLayer` answers 500 `misconfigured` here too.
+/// `None` for anonymous callers.
+///
+/// A route outside of `AuthLayer` answers 500 `misconfigured` here too.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Principal {
     type Rejection = ApiError;
 

@@ -3,6 +3,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::directory::{Connection, ErasedDirectory};
 use crate::cache::{self, CacheKey, Got, Limits, LoadError, LoadFailed, LoadingCache, Slots};
@@ -12,6 +13,8 @@ use crate::{AccountId, Clock, Mode, Principal, Refusal, telemetry};
 #[derive(Clone)]
 pub(super) struct Accounts {
     directory: Arc<dyn ErasedDirectory>,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
     cache: Arc<LoadingCache<Relation, Option<Connection>>>,
     hasher: RandomState,
 }
@@ -43,10 +46,22 @@ impl CacheKey for Relation {
 impl Accounts {
     pub(super) fn new(
         directory: Arc<dyn ErasedDirectory>,
-        limits: &Limits,
+        limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { directory, cache: LoadingCache::new(limits, clock), hasher: RandomState::new() }
+        let cache = LoadingCache::new(&limits, Arc::clone(&clock));
+        Self { directory, limits, clock, cache, hasher: RandomState::new() }
+    }
+
+    /// The same directory, with an empty cache.
+    pub(super) fn with_deadline(&self, deadline: Duration) -> Self {
+        let limits = Limits { deadline, ..self.limits.clone() };
+        Self::new(Arc::clone(&self.directory), limits, Arc::clone(&self.clock))
+    }
+
+    /// The same directory, with an empty cache.
+    pub(super) fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self::new(Arc::clone(&self.directory), self.limits.clone(), clock)
     }
 
     /// The caller, acting for `account`.
@@ -55,7 +70,7 @@ impl Accounts {
         match self.cache.get(&relation) {
             Got::Fresh(connection) => Found::Settled(settle(caller, relation.account, connection)),
             Got::Refresh(connection) => {
-                let slots = self.slots(&relation.platform, &relation.account);
+                let slots = self.slots(&relation.account);
                 self.cache.refresh(relation.clone(), slots, self.question(&relation));
                 Found::Settled(settle(caller, relation.account, connection))
             }
@@ -64,19 +79,24 @@ impl Accounts {
     }
 
     /// What was learnt of the account before is not believed any more, in both modes.
-    pub(super) fn invalidate(&self, platform: &AccountId, account: &AccountId) {
-        self.cache.bump(self.slot_bits(platform, account));
+    pub(super) fn invalidate(&self, account: &AccountId) {
+        self.cache.bump(self.slot_bits(account));
+    }
+
+    /// What was learnt of any account before is not believed any more.
+    pub(super) fn invalidate_all(&self) {
+        self.cache.bump_all();
     }
 
     fn ask(&self, caller: Principal, relation: Relation) -> Asking {
-        let slots = self.slots(&relation.platform, &relation.account);
+        let slots = self.slots(&relation.account);
         let account = relation.account.clone();
         let loader = self.question(&relation);
         let loading = self.cache.load(relation, slots, loader);
         Asking(Box::pin(async move {
             match loading.await {
                 Ok(connection) => settle(&caller, account, connection),
-                Err(LoadError::CircuitOpen) => Err(Refusal::CircuitOpen),
+                Err(failed) if failed.why == LoadError::CircuitOpen => Err(Refusal::CircuitOpen),
                 Err(_) => Err(Refusal::LookupFailed),
             }
         }))
@@ -93,12 +113,13 @@ impl Accounts {
         Relation { platform, account, mode, bits }
     }
 
-    fn slots(&self, platform: &AccountId, account: &AccountId) -> Slots {
-        Slots::one(self.slot_bits(platform, account))
+    fn slots(&self, account: &AccountId) -> Slots {
+        Slots::one(self.slot_bits(account))
     }
 
-    fn slot_bits(&self, platform: &AccountId, account: &AccountId) -> u64 {
-        self.hasher.hash_one((platform, account))
+    /// By the account alone: whoever changes one need not know which platforms have asked for it.
+    fn slot_bits(&self, account: &AccountId) -> u64 {
+        self.hasher.hash_one(account)
     }
 }
 

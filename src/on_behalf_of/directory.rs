@@ -26,6 +26,8 @@ pub trait AccountDirectory: Send + Sync + 'static {
 }
 
 /// A connected account, as its platform sees it.
+///
+/// See [the module](super) for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
     /// Whether it has been verified. One that has not may do nothing.

@@ -5,7 +5,6 @@ use http::{HeaderMap, HeaderName};
 use tower_layer::Layer;
 
 use super::accounts::Accounts;
-use super::directory::ErasedDirectory;
 use super::{AccountDirectory, OnBehalfOf};
 use crate::auth::{CacheControl, header_name};
 use crate::cache::Limits;
@@ -35,18 +34,30 @@ pub(super) struct Rules {
 impl OnBehalfOfLayer {
     /// Asks this directory about the account that `x-on-behalf-of` names.
     pub fn new(directory: impl AccountDirectory) -> Self {
-        Self::with_limits(Arc::new(directory), &Limits::default(), Arc::new(SystemClock))
+        let limits = Limits::of("accounts");
+        let rules = Rules {
+            accounts: Accounts::new(Arc::new(directory), limits, Arc::new(SystemClock)),
+            caching: Arc::new(CacheControl::vary([&X_ON_BEHALF_OF])),
+            header: X_ON_BEHALF_OF,
+        };
+        Self { rules: Arc::new(rules) }
     }
 
-    /// As [`Self::new`], with a clock of the caller's and a time after which a silent directory is
-    /// 503; 250 ms unless set.
-    pub fn with_clock(
-        directory: impl AccountDirectory,
-        clock: impl Clock,
-        deadline: Duration,
-    ) -> Self {
-        let limits = Limits { deadline, ..Limits::default() };
-        Self::with_limits(Arc::new(directory), &limits, Arc::new(clock))
+    /// How long a request waits for the directory before it is 503. 250 ms unless set.
+    ///
+    /// A layer that was cloned before has a cache of its own from here on, and so for
+    /// [`Self::with_clock`]: set both before the layer is used.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        let rules = Arc::make_mut(&mut self.rules);
+        rules.accounts = rules.accounts.with_deadline(deadline);
+        self
+    }
+
+    /// Reads the time from this clock, for tests.
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        let rules = Arc::make_mut(&mut self.rules);
+        rules.accounts = rules.accounts.with_clock(Arc::new(clock));
+        self
     }
 
     /// Reads the account from this header instead.
@@ -65,25 +76,36 @@ impl OnBehalfOfLayer {
         self
     }
 
-    /// Forgets what was learnt about an account, in both modes.
+    /// Forgets what was learnt about an account, for every platform and in both modes.
     ///
     /// To be called once a change to it is committed: a request that begins after this has returned
-    /// asks the directory again. Other processes notice within ten seconds.
-    pub fn invalidate(&self, platform: &AccountId, account: &AccountId) {
-        self.rules.accounts.invalidate(platform, account);
+    /// asks the directory again. Other processes notice within ten seconds, or at once if a task of
+    /// theirs listens to the changes and calls this:
+    ///
+    /// ```
+    /// use keygate::on_behalf_of::OnBehalfOfLayer;
+    /// use keygate::AccountId;
+    /// use tokio::sync::mpsc;
+    ///
+    /// /// The layer's clones share what was learnt: this one is not mounted.
+    /// async fn follow(mut changed: mpsc::Receiver<AccountId>, layer: OnBehalfOfLayer) {
+    ///     while let Some(account) = changed.recv().await {
+    ///         layer.invalidate(&account);
+    ///     }
+    ///     // Whatever else has changed: nobody will tell.
+    ///     layer.invalidate_all();
+    /// }
+    /// ```
+    pub fn invalidate(&self, account: &AccountId) {
+        self.rules.accounts.invalidate(account);
     }
 
-    fn with_limits(
-        directory: Arc<dyn ErasedDirectory>,
-        limits: &Limits,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let rules = Rules {
-            accounts: Accounts::new(directory, limits, clock),
-            caching: Arc::new(CacheControl::vary([&X_ON_BEHALF_OF])),
-            header: X_ON_BEHALF_OF,
-        };
-        Self { rules: Arc::new(rules) }
+    /// Forgets what was learnt about every account, as [`Self::invalidate`] does for one.
+    ///
+    /// For a change that touches many, or where some may have been missed. The directory is asked
+    /// again for each account that is acted for, once.
+    pub fn invalidate_all(&self) {
+        self.rules.accounts.invalidate_all();
     }
 }
 

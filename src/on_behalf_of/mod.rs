@@ -8,8 +8,8 @@
 //!    get the same 403 `forbidden`.
 //! 4. The handler sees a [`Principal`](crate::Principal) with the scopes that the key *and* the
 //!    account have, so that a missing capability is 403, whatever the key.
-//! 5. Answers are cached for ten seconds, refusals for five, until
-//!    [`OnBehalfOfLayer::invalidate`]; a directory that fails or is silent for 250 ms is 503.
+//! 5. Answers are cached for ten seconds, refusals for five, until [`OnBehalfOfLayer::invalidate`]
+//!    or [`OnBehalfOfLayer::invalidate_all`]; a directory that fails or is silent for 250 ms is 503.
 //! 6. Routes outside this layer ignore the header: mount it on every router that platforms call. An
 //!    anonymous caller who sends it gets 401.
 //! 7. It stands inside the limits, so that one key cannot make unlimited look-ups:

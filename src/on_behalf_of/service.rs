@@ -48,21 +48,23 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let caching = Some(Arc::clone(&self.rules.caching));
         let gate = match self.rules.decide(request.headers(), request.extensions()) {
-            Decision::AsItIs => Gate::open(self.inner.call(request)),
+            Decision::AsItIs => Gate::open(&mut self.inner, request, caching),
             Decision::Narrowed(principal) => {
                 admit(principal, request.extensions_mut());
-                Gate::open(self.inner.call(request))
+                Gate::open(&mut self.inner, request, caching)
             }
             Decision::Asking(asking) => {
-                Gate::asking(Asked(asking), take_ready(&mut self.inner), request)
+                let held = (take_ready(&mut self.inner), request);
+                Gate::asking(Asked(asking), held, caching)
             }
             Decision::Refused(refusal) => {
                 drop(take_ready(&mut self.inner));
-                Gate::refused(refuse(refusal, request.extensions()))
+                Gate::refused(refuse(refusal, request.extensions()), caching)
             }
         };
-        ResponseFuture::new(gate.caching(Some(Arc::clone(&self.rules.caching))))
+        ResponseFuture::new(gate)
     }
 }
 

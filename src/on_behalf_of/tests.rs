@@ -184,25 +184,54 @@ async fn p9_an_empty_repeated_or_malformed_header_is_400_and_never_the_platform_
 async fn a_change_is_seen_once_invalidate_has_returned() {
     let accounts = Accounts::default();
     let stack = Stack::new(&accounts).await;
-    let [platform, newcomer] =
-        ["acct_platform", "acct_newcomer"].map(|id| AccountId::parse(id).unwrap());
+    let newcomer = AccountId::from_static("acct_newcomer");
     assert_eq!(stack.send(&[b"acct_newcomer"]).await.status, 403);
     accounts.verified.store(true, Ordering::SeqCst);
     assert_eq!(stack.send(&[b"acct_newcomer"]).await.status, 403, "cached");
-    stack.layer.clone().invalidate(&platform, &newcomer);
+    stack.layer.clone().invalidate(&newcomer);
     assert_eq!(stack.send(&[b"acct_newcomer"]).await.status, 200);
     accounts.verified.store(false, Ordering::SeqCst);
     assert_eq!(stack.send(&[b"acct_newcomer"]).await.status, 200, "cached");
-    stack.layer.invalidate(&platform, &newcomer);
+    stack.layer.invalidate(&newcomer);
     assert_eq!(stack.send(&[b"acct_newcomer"]).await.status, 403);
+}
+
+#[tokio::test]
+async fn every_account_is_asked_for_again_once_invalidate_all_has_returned() {
+    let accounts = Accounts::default();
+    let stack = Stack::new(&accounts).await;
+    for asked in [3, 6] {
+        for account in [&b"acct_bakery"[..], b"acct_florist", b"acct_nobody"] {
+            stack.send(&[account]).await;
+            stack.send(&[account]).await;
+        }
+        assert_eq!(accounts.asked.load(Ordering::SeqCst), asked);
+        stack.layer.clone().invalidate_all();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_on_its_way_during_a_change_is_not_kept() {
+    let gate = Arc::new(Semaphore::new(0));
+    let accounts = Accounts { gate: Some(Arc::clone(&gate)), ..Accounts::default() };
+    let stack = Arc::new(Stack::new(&accounts).await);
+    let asking = tokio::spawn({
+        let stack = Arc::clone(&stack);
+        async move { stack.send(&[b"acct_bakery"]).await.status }
+    });
+    accounts.started.notified().await;
+    stack.layer.invalidate(&AccountId::from_static("acct_bakery"));
+    gate.add_permits(2);
+    assert_eq!(asking.await.unwrap(), 200, "it began before the change");
+    assert_eq!(stack.send(&[b"acct_bakery"]).await.status, 200);
+    assert_eq!(accounts.asked.load(Ordering::SeqCst), 2, "asked again");
 }
 
 #[tokio::test]
 async fn answers_are_believed_for_ten_seconds_and_refusals_for_five() {
     let (accounts, clock) = (Accounts::default(), ManualClock::new());
     let mut stack = Stack::new(&accounts).await;
-    let deadline = Duration::from_millis(250);
-    stack.layer = OnBehalfOfLayer::with_clock(accounts.clone(), clock.clone(), deadline);
+    stack.layer = OnBehalfOfLayer::new(accounts.clone()).with_clock(clock.clone());
     let asked = || accounts.asked.load(Ordering::SeqCst);
     for (advance, looked_up) in [(0, 2), (4_999, 2), (1, 3), (4_999, 3), (1, 5)] {
         clock.advance(Duration::from_millis(advance));

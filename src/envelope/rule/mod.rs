@@ -37,7 +37,7 @@ pub struct AsIs;
 
 /// What becomes of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rewrite {
+pub(crate) enum Rewrite {
     /// The application's own: only the request's id is added.
     Keep,
     /// Written from the `ApiError` in its extensions.
@@ -50,7 +50,7 @@ pub(super) enum Rewrite {
 
 /// Decides by the parts, the body's size and the request's method, in this order: see
 /// [the module](super), rule 4.
-pub(super) fn decide(parts: &response::Parts, size: &SizeHint, method: &Method) -> Rewrite {
+pub(crate) fn decide(parts: &response::Parts, size: &SizeHint, method: &Method) -> Rewrite {
     let error_status = parts.status.is_client_error() || parts.status.is_server_error();
     if !error_status || parts.extensions.get::<AsIs>().is_some() {
         return Rewrite::Keep;
@@ -85,7 +85,7 @@ fn length(headers: &HeaderMap, size: &SizeHint, method: &Method) -> Option<u64> 
 }
 
 /// The error that a bare status stands for.
-pub(super) fn by_status(status: StatusCode) -> ApiError {
+pub(crate) fn by_status(status: StatusCode) -> ApiError {
     let code = match status {
         StatusCode::BAD_REQUEST => ErrorCode::InvalidBody,
         StatusCode::UNAUTHORIZED => ErrorCode::InvalidApiKey,

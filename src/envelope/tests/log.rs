@@ -1,51 +1,30 @@
 use std::convert::Infallible;
-use std::io;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use parking_lot::Mutex;
 use tower::{Layer, ServiceExt as _, service_fn};
-use tracing_subscriber::EnvFilter;
 
 use crate::error::respond;
+use crate::telemetry::captured;
 use crate::{ApiError, EnvelopeLayer, ErrorCode, Refusal, telemetry};
 
 const KEY: &str = concat!("ck_", "live_", "0123456789ABCDEFGHIJKLMNOPQRSTUV");
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// What is logged at `level` while a request to `uri` is answered by `answer`.
+fn logged(level: &str, uri: &str, answer: Handler) -> Vec<String> {
+    logged_of(level, "GET", uri, answer)
 }
 
-/// What is logged at `level` while a request to `uri` is answered by `answer`.
-fn logged(
-    level: &str,
-    uri: &str,
-    answer: fn(&Request<()>) -> Response<Full<Bytes>>,
-) -> Vec<String> {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .without_time()
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+type Handler = fn(&Request<()>) -> Response<Full<Bytes>>;
+
+/// The same of a request with another method.
+fn logged_of(level: &str, method: &str, uri: &str, answer: Handler) -> Vec<String> {
+    captured::lines(level, || {
         let service = EnvelopeLayer::standard()
             .layer(service_fn(async |request: Request<()>| Ok::<_, Infallible>(answer(&request))));
         let request = Request::builder()
+            .method(method)
             .uri(uri)
             .header("x-request-id", KEY)
             .header("authorization", format!("Bearer {KEY}"))
@@ -53,9 +32,7 @@ fn logged(
             .unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(service.oneshot(request)).unwrap();
-    });
-    let text = String::from_utf8(lines.0.lock().clone()).unwrap();
-    text.lines().map(str::to_owned).collect()
+    })
 }
 
 fn accepted(_: &Request<()>) -> Response<Full<Bytes>> {
@@ -147,6 +124,17 @@ fn s1_no_line_at_any_level_holds_a_key() {
         assert!(lines.contains("path=\"/links/[redacted]/x\""), "{lines}");
         assert!(!lines.contains(&KEY[8..]), "{lines}");
     }
+}
+
+#[test]
+fn s1_a_key_in_the_place_of_the_method_is_not_logged_and_a_long_one_is_cut() {
+    for answer in [accepted, refused, misconfigured] {
+        let lines = logged_of("trace", KEY, "/", answer).join("\n");
+        assert!(lines.contains("method=\"[redacted]\""), "{lines}");
+        assert!(!lines.contains(&KEY[8..]), "{lines}");
+    }
+    let line = logged_of("info", &"M-".repeat(30_000), "/", refused).join("");
+    assert!((1_000..2_000).contains(&line.len()), "{} bytes", line.len());
 }
 
 #[test]

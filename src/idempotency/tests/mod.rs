@@ -1,0 +1,6 @@
+mod fixture;
+mod hang_up;
+mod order;
+mod outage;
+mod replay;
+mod request;
