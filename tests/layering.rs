@@ -22,6 +22,7 @@ use source::Source;
 const FLOORS: &[(&str, u8)] = &[
     ("clock", 0),
     ("unwind", 0),
+    ("backoff", 0),
     // Its lines take ids and errors as they are.
     ("telemetry", 1),
     ("store/error", 1),
@@ -30,24 +31,42 @@ const FLOORS: &[(&str, u8)] = &[
     ("principal", 1),
     ("error", 1),
     ("envelope/request_id", 1),
+    // Pure: what an answer will become says what it is.
+    ("envelope/rule", 1),
+    ("idempotency/answer", 1),
+    ("idempotency/fingerprint", 1),
+    ("idempotency/key", 1),
+    ("idempotency/rule", 1),
     // `Principal` holds both.
     ("rate_limit/quota", 1),
     ("rate_limit/plan", 1),
     ("rate_limit/mark", 2),
+    ("rate_limit/label", 2),
     ("client_ip", 2),
     ("auth/credential", 2),
     ("on_behalf_of/directory", 2),
     ("store", 2),
+    ("idempotency/store", 2),
+    ("idempotency/conformance", 2),
     ("store/memory", 3),
+    ("store/sql", 3),
+    ("store/sqlite", 3),
+    ("store/postgres", 3),
     ("cache", 3),
     ("rate_limit/bucket", 3),
     ("rate_limit/limiter", 3),
     ("rate_limit/local", 3),
+    // On the keys' side of a limit and on the operators'.
+    ("rate_limit/attempts", 3),
+    ("rate_limit/redis", 3),
+    ("idempotency/memory", 3),
+    ("idempotency/redis", 3),
     ("keyring", 4),
     ("auth", 5),
     ("rate_limit", 5),
     ("on_behalf_of", 5),
     ("envelope", 5),
+    ("idempotency", 5),
     ("extract", 6),
     ("manage", 6),
     ("test_util", 6),
@@ -63,19 +82,37 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("governor", &["rate_limit/bucket"]),
     // Exceptions: the body of an error, and the peer's address as axum hands it over.
     ("axum", &["extract", "manage", "error/body", "client_ip"]),
-    ("tower", &["auth", "rate_limit", "on_behalf_of", "envelope", "manage", "test_util"]),
-    ("tower_layer", &["auth", "rate_limit", "on_behalf_of", "envelope", "manage"]),
+    (
+        "tower",
+        &["auth", "rate_limit", "on_behalf_of", "idempotency", "envelope", "manage", "test_util"],
+    ),
+    ("tower_layer", &["auth", "rate_limit", "on_behalf_of", "idempotency", "envelope", "manage"]),
     ("tracing", &["telemetry"]),
-    // Keys and ids from the operating system; jitter of the feed's back-off.
-    ("rand", &["key", "envelope/request_ids", "keyring/feed"]),
+    ("metrics", &["telemetry"]),
+    // Keys and ids from the operating system; tokens and jitter of feeds; the number of a node.
+    (
+        "rand",
+        &[
+            "key",
+            "envelope/request_ids",
+            "keyring/feed",
+            "keyring/usage",
+            "store/sql/watch",
+            "backoff",
+            // What tells one lease from another.
+            "idempotency/store",
+        ],
+    ),
     ("ulid", &["envelope/request_ids"]),
-    // Keys at rest, and the operator's password before it is compared.
-    ("sha2", &["key", "manage/basic_auth"]),
+    // Keys at rest, the operator's password before it is compared, and what operations are known by.
+    ("sha2", &["key", "manage/basic_auth", "idempotency/fingerprint"]),
     ("hmac", &["key"]),
     ("crc32fast", &["key"]),
     ("ipnet", &["client_ip"]),
     ("base64", &["manage"]),
+    ("sqlx", &["store/sql", "store/sqlite", "store/postgres"]),
     ("subtle", &["manage"]),
+    ("redis", &["rate_limit/redis", "idempotency/redis"]),
 ];
 
 /// The lowest floor with anything asynchronous.
