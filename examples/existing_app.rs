@@ -10,6 +10,7 @@
 
 #![allow(clippy::print_stdout, reason = "the key is shown once, here")]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,7 +20,7 @@ use axum::routing::get;
 use axum::{Router, serve};
 use keygate::{
     AuthLayer, EnvelopeLayer, Json, KeyFormat, Keyring, MemoryStore, Mode, NewKey, Quota,
-    RateLimitLayer, Scoped, scopes,
+    RateLimitLayer, Scoped, TrustedProxies, scopes,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -64,7 +65,8 @@ fn app(keys: Keyring) -> Router {
         // Added for keygate: after the routes, since a layer covers those before it.
         .layer(
             ServiceBuilder::new()
-                .layer(AuthLayer::new(keys))
+                // No proxy stands in front of this one.
+                .layer(AuthLayer::new(keys).trusted_proxies(TrustedProxies::none()))
                 .layer(RateLimitLayer::per_key(Quota::per_minute(300))),
         );
     let public = Router::new().route("/health", get(health));
@@ -97,5 +99,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "curl http://127.0.0.1:3000/api/orders -H 'Authorization: Bearer {}'",
         issued.key().expose()
     );
-    Ok(serve(listener, app(keys)).await?)
+    // Added for keygate: failed attempts are limited for each client address.
+    let app = app(keys).into_make_service_with_connect_info::<SocketAddr>();
+    Ok(serve(listener, app).await?)
 }

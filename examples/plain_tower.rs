@@ -1,7 +1,7 @@
 //! The layers around a plain tower service: no axum, no server, three requests.
 //!
 //! ```sh
-//! cargo run --no-default-features --example plain_tower
+//! cargo run --example plain_tower
 //! ```
 
 #![allow(clippy::print_stdout, reason = "it shows what is answered")]

@@ -1,15 +1,20 @@
-//! The README's code: two routes behind keys with scopes, limited, with one kind of error.
+//! Two routes behind keys with scopes, limited, with one kind of error.
 //!
 //! ```sh
 //! cargo run --example quickstart
 //! ```
+//!
+//! Keys live in a file, so that those of an earlier run still work.
 
 #![allow(clippy::print_stdout, reason = "the key is shown once, here")]
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::routing::get;
+use keygate::store::SqliteStore;
 use keygate::{
-    ApiError, AuthLayer, EnvelopeLayer, Json, KeyFormat, Keyring, MemoryStore, Mode, NewKey, Quota,
+    ApiError, AuthLayer, EnvelopeLayer, Json, KeyFormat, Keyring, Mode, NewKey, Quota,
     RateLimitLayer, Scoped, scopes,
 };
 use serde::{Deserialize, Serialize};
@@ -48,9 +53,8 @@ async fn create_link(
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?)
-        .scopes(SCOPES)
-        .build()?;
+    let store = SqliteStore::open(".data/quickstart.db").await?;
+    let keys = Keyring::builder(store, KeyFormat::base62("ck", 32)?).scopes(SCOPES).build()?;
 
     let api = Router::new()
         .route("/payment_links", get(list_links).post(create_link))
@@ -69,5 +73,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "curl http://127.0.0.1:3000/api/v1/payment_links -H 'Authorization: Bearer {}'",
         issued.key().expose()
     );
-    Ok(axum::serve(listener, app).await?)
+    let stopped = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+    // The client's address is what failed attempts are limited by.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app).with_graceful_shutdown(stopped).await?;
+    keys.shutdown().await; // writes what was counted of the keys' usage
+    Ok(())
 }

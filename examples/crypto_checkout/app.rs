@@ -8,6 +8,8 @@ mod links;
 #[path = "../server/money.rs"]
 mod money;
 mod patch;
+#[path = "../server/redis.rs"]
+mod redis;
 mod scopes;
 mod sessions;
 #[path = "../server/timestamp.rs"]
@@ -21,13 +23,14 @@ use axum::Router;
 use axum::routing::{get, post};
 use keygate::manage::{self, BasicAuth};
 use keygate::{
-    AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder,
-    Quota, RateLimitLayer,
+    AccountId, AuthLayer, Clock, EnvelopeLayer, IdempotencyLayer, KeyFormat, KeyStore, Keyring,
+    KeyringBuilder, Quota, RateLimitLayer, TrustedProxies,
 };
 use serde::Serialize;
 use tower::ServiceBuilder;
 
 use collection::{Collection, Owner};
+pub(crate) use redis::Redis;
 pub(crate) use scopes::*;
 use timestamp::Timestamp;
 
@@ -48,19 +51,29 @@ pub(crate) fn keyring(store: impl KeyStore) -> Result<KeyringBuilder, Box<dyn Er
     Ok(Keyring::builder(store, format).scopes(SCOPES).default_account(platform))
 }
 
-/// Everything that the service answers.
-pub(crate) fn app(keys: &Keyring, operator_password: &str) -> Router {
-    let operator =
-        BasicAuth::new("operator", operator_password).with_clock(Arc::clone(keys.clock()));
+/// Everything that the service answers. `proxies` may say who the client is; `once` sees to it that
+/// what is sent twice with one `Idempotency-Key` is carried out once.
+pub(crate) fn app(
+    keys: &Keyring,
+    proxies: TrustedProxies,
+    redis: &Redis,
+    once: IdempotencyLayer,
+    operator_password: &str,
+) -> Router {
+    let operator = BasicAuth::new("operator", operator_password)
+        .with_clock(Arc::clone(keys.clock()))
+        .trusted_proxies(proxies.clone());
     Router::new()
-        .nest("/api/v1", api(keys))
+        .nest("/api/v1", api(keys, proxies, redis, once))
         .nest("/dashboard/api", manage::router(keys.clone(), operator))
         .fallback(keygate::not_found)
         .layer(EnvelopeLayer::standard().with_clock(Arc::clone(keys.clock())))
 }
 
-fn api(keys: &Keyring) -> Router {
+fn api(keys: &Keyring, proxies: TrustedProxies, redis: &Redis, once: IdempotencyLayer) -> Router {
+    let auth = AuthLayer::new(keys.clone()).trusted_proxies(proxies);
     let limit = RateLimitLayer::per_key(QUOTA).with_clock(Arc::clone(keys.clock())).ietf_headers();
+    let limit = redis.limits(limit);
     Router::new()
         .route("/checkout_sessions", get(sessions::list).post(sessions::create))
         .route("/checkout_sessions/{id}", get(sessions::retrieve))
@@ -81,7 +94,7 @@ fn api(keys: &Keyring) -> Router {
         // Unknown paths below the prefix need a key too.
         .fallback(keygate::not_found)
         .with_state(Arc::new(Checkout::new(Arc::clone(keys.clock()))))
-        .layer(ServiceBuilder::new().layer(AuthLayer::new(keys.clone())).layer(limit))
+        .layer(ServiceBuilder::new().layer(auth).layer(limit).layer(once))
 }
 
 /// What handlers share.

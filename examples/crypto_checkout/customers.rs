@@ -2,7 +2,7 @@
 
 use axum::extract::Path;
 use axum::http::StatusCode;
-use keygate::{ApiError, Json, Scoped};
+use keygate::{ApiError, Idempotent, Json, Scoped};
 use serde::{Deserialize, Serialize};
 
 use super::collection::{Object, Owner, new_id};
@@ -69,7 +69,7 @@ pub(super) async fn retrieve(
 pub(super) async fn create(
     caller: Scoped<CustomersWrite>,
     checkout: Shared,
-    Json(new): Json<NewCustomer>,
+    Idempotent(Json(new)): Idempotent<Json<NewCustomer>>,
 ) -> (StatusCode, Json<Customer>) {
     let owner = Owner::of(&caller);
     let customer = Customer {
@@ -89,7 +89,7 @@ pub(super) async fn update(
     caller: Scoped<CustomersWrite>,
     checkout: Shared,
     Path(id): Path<String>,
-    Json(update): Json<CustomerUpdate>,
+    Idempotent(Json(update)): Idempotent<Json<CustomerUpdate>>,
 ) -> Result<Json<Customer>, ApiError> {
     let owner = Owner::of(&caller);
     let customer = checkout.customers.change(&owner, &id, |customer| {

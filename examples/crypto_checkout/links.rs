@@ -2,7 +2,7 @@
 
 use axum::extract::Path;
 use axum::http::StatusCode;
-use keygate::{ApiError, ErrorCode, Json, Scoped};
+use keygate::{ApiError, ErrorCode, Idempotent, Json, Scoped};
 use serde::{Deserialize, Serialize};
 
 use super::collection::{Object, Owner, new_id};
@@ -67,7 +67,7 @@ pub(super) async fn retrieve(
 pub(super) async fn create(
     caller: Scoped<LinksWrite>,
     checkout: Shared,
-    Json(new): Json<NewLink>,
+    Idempotent(Json(new)): Idempotent<Json<NewLink>>,
 ) -> (StatusCode, Json<PaymentLink>) {
     let owner = Owner::of(&caller);
     let link = PaymentLink {
@@ -89,7 +89,7 @@ pub(super) async fn update(
     caller: Scoped<LinksWrite>,
     checkout: Shared,
     Path(id): Path<String>,
-    Json(update): Json<LinkUpdate>,
+    Idempotent(Json(update)): Idempotent<Json<LinkUpdate>>,
 ) -> Result<Json<PaymentLink>, ApiError> {
     let owner = Owner::of(&caller);
     let link = checkout.links.change(&owner, &id, |link| {
@@ -111,6 +111,7 @@ pub(super) async fn archive(
     caller: Scoped<LinksWrite>,
     checkout: Shared,
     Path(id): Path<String>,
+    _: Idempotent,
 ) -> Result<Json<PaymentLink>, ApiError> {
     let owner = Owner::of(&caller);
     let now = checkout.now();

@@ -2,9 +2,21 @@
 //!
 //! ```sh
 //! cargo run --release --example crypto_checkout
+//! cargo run --release --example crypto_checkout -- keys list   # while it runs; `--help` tells more
 //! ```
 //!
-//! `PORT` (3000, 0 for any free one), `DASHBOARD_PASSWORD` and `RUST_LOG` are read.
+//! Environment:
+//!
+//! - `DATABASE_URL`: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`, where keys and
+//!   idempotency keys live; the file `.data/crypto_checkout.db` under the working directory unless
+//!   set.
+//! - `REDIS_URL`: `redis://[:PASSWORD@]HOST[:PORT][/DATABASE]`, where all instances count limits
+//!   together and keep idempotency keys; each counts for itself unless set.
+//! - `PORT`: 3000 unless set, 0 for any free one.
+//! - `DASHBOARD_PASSWORD`: of the management API's `operator`; a random one, printed, unless set.
+//! - `RUST_LOG`: what is logged; `info` unless set.
+//! - `TRUSTED_PROXIES`: the networks whose word on clients' addresses counts, separated by commas;
+//!   none unless set.
 
 #[path = "app.rs"]
 mod app;
@@ -12,35 +24,61 @@ mod app;
 mod server;
 
 use std::error::Error;
+use std::process::ExitCode;
 
-use keygate::{ApiKey, MemoryStore, Mode, NewKey};
-use server::{Demo, Password};
+use app::Redis;
+use keygate::{ApiKey, IdempotencyLayer, InvalidKeyId, Mode, NewKey};
+use server::{About, Database, Demo, Password, Server};
+use tokio::task::JoinSet;
+
+const ABOUT: About = About {
+    name: "crypto_checkout",
+    what: "Payment links, sessions, webhooks, events and customers behind scoped keys",
+    modes: ["live", "test"],
+    variables: "
+  TRUSTED_PROXIES     networks whose word on clients' addresses counts, separated by commas; none
+                      unless set",
+};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    server::log_to_stdout();
-    let keys = app::keyring(MemoryStore::new())?.build()?;
-    let password = Password::from_env();
-    let app = app::app(&keys, password.expose());
-    server::serve(app, keys, &password, demos()).await
+async fn main() -> ExitCode {
+    server::exit_code(run().await)
 }
 
-fn demos() -> Vec<Demo> {
-    let everything = || app::SCOPES.iter().map(|scope| scope.name.clone());
-    vec![
-        Demo {
-            key: NewKey::named("Demo, test mode, every scope")
-                .mode(Mode::Test)
-                .scopes(everything()),
-            command: create_link,
-        },
-        Demo {
-            key: NewKey::named("Demo, live mode, links only")
-                .mode(Mode::Live)
-                .scope(app::LinksRead),
-            command: list_links,
-        },
-    ]
+async fn run() -> Result<(), Box<dyn Error>> {
+    let verb = server::command_line(&ABOUT);
+    if verb.is_none() {
+        server::log_to_stdout();
+    }
+    let database = Database::open(ABOUT.name).await?;
+    let keys = match &database {
+        Database::Sqlite(store) => app::keyring(store.clone())?,
+        Database::Postgres(store) => app::keyring(store.clone())?,
+    };
+    let keys = keys.build()?;
+    if let Some(verb) = verb {
+        return verb.run(&keys, &database).await;
+    }
+    let password = Password::from_env();
+    let (proxies, redis) = (server::trusted_proxies("")?, Redis::from_env(ABOUT.name).await?);
+    let once = match (Redis::idempotency_from_env(ABOUT.name).await?, &database) {
+        (Some(store), _) => IdempotencyLayer::new(store),
+        (None, Database::Sqlite(store)) => IdempotencyLayer::new(store.clone()),
+        (None, Database::Postgres(store)) => IdempotencyLayer::new(store.clone()),
+    };
+    let app = app::app(&keys, proxies, &redis, once.clone(), password.expose());
+    let server = Server { app, keys, database, once: Some(once), background: JoinSet::new() };
+    server.run(&password, demos()?).await
+}
+
+fn demos() -> Result<Vec<Demo>, InvalidKeyId> {
+    let everything = app::SCOPES.iter().map(|scope| scope.name.clone());
+    let test = NewKey::named("Demo, test mode, every scope").mode(Mode::Test).scopes(everything);
+    let live = NewKey::named("Demo, live mode, links only").mode(Mode::Live).scope(app::LinksRead);
+    Ok(vec![
+        Demo::new("key_demo_test", test, create_link)?,
+        Demo::new("key_demo_live", live, list_links)?,
+    ])
 }
 
 fn create_link(key: &ApiKey, origin: &str) -> String {

@@ -2,7 +2,7 @@
 
 use axum::extract::Path;
 use axum::http::StatusCode;
-use keygate::{ApiError, Json, Scoped};
+use keygate::{ApiError, Idempotent, Json, Scoped};
 use serde::{Deserialize, Serialize};
 
 use super::collection::{Object, Owner, new_id};
@@ -52,7 +52,7 @@ pub(super) async fn retrieve(
 pub(super) async fn create(
     caller: Scoped<SessionsWrite>,
     checkout: Shared,
-    Json(new): Json<NewSession>,
+    Idempotent(Json(new)): Idempotent<Json<NewSession>>,
 ) -> (StatusCode, Json<CheckoutSession>) {
     let owner = Owner::of(&caller);
     let session = CheckoutSession {

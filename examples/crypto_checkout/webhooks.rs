@@ -2,7 +2,7 @@
 
 use axum::extract::Path;
 use axum::http::{StatusCode, Uri};
-use keygate::{ApiError, Json, Scoped};
+use keygate::{ApiError, Idempotent, Json, Scoped};
 use serde::{Deserialize, Serialize};
 
 use super::collection::{Object, Owner, new_id};
@@ -69,7 +69,7 @@ pub(super) async fn retrieve(
 pub(super) async fn create(
     caller: Scoped<WebhooksWrite>,
     checkout: Shared,
-    Json(new): Json<NewWebhook>,
+    Idempotent(Json(new)): Idempotent<Json<NewWebhook>>,
 ) -> Result<(StatusCode, Json<Webhook>), ApiError> {
     if !(1..=MAX_EVENTS).contains(&new.events.len()) {
         return Err(ApiError::invalid_field("events", "must name 1 to 32 types of events"));
@@ -92,6 +92,7 @@ pub(super) async fn delete(
     caller: Scoped<WebhooksWrite>,
     checkout: Shared,
     Path(id): Path<String>,
+    _: Idempotent,
 ) -> Result<Json<DeletedWebhook>, ApiError> {
     let owner = Owner::of(&caller);
     let webhook = checkout.webhooks.remove(&owner, &id)?;
@@ -105,6 +106,7 @@ pub(super) async fn test(
     caller: Scoped<WebhooksWrite>,
     checkout: Shared,
     Path(id): Path<String>,
+    _: Idempotent,
 ) -> Result<Json<Event>, ApiError> {
     let owner = Owner::of(&caller);
     let webhook = checkout.webhooks.get(&owner, &id)?;

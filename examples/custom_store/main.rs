@@ -30,6 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let caller = keys.verify(issued.key().expose()).await;
     println!("verified: {}", caller.is_ok());
+    println!("used: {} time", keys.usage(issued.id()).await?.requests);
 
     keys.revoke_because(issued.id(), "leaked").await?;
     let refusal = keys.verify(issued.key().expose()).await.err();

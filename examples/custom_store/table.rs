@@ -3,12 +3,14 @@
 //! It stands for a table in a database that was there before keygate: its columns are the
 //! application's, each method below would be one statement, and a mutation one transaction.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keygate::store::{
-    Cursor, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
+    Cursor, KeyQuery, KeyRecord, KeyStore, KeyUsage, KeyUse, Outcome, RecordUpdate, Rotation,
+    StoreError, StoredUsage, UsageBatch,
 };
 use keygate::{AccountId, KeyHash, KeyId, KeyKind, Mode, PlanName, Quota, ScopeName};
 
@@ -42,6 +44,15 @@ struct Row {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CredentialTable {
     rows: Arc<Mutex<Vec<Row>>>,
+    /// How often credentials were used: a table of its own, so that no use is a change of one.
+    uses: Arc<Mutex<Uses>>,
+}
+
+#[derive(Debug, Default)]
+struct Uses {
+    by_credential: HashMap<KeyId, KeyUsage>,
+    /// The last batch of each node: one that is sent again counts once.
+    written: HashMap<u64, u64>,
 }
 
 impl CredentialTable {
@@ -54,6 +65,10 @@ impl CredentialTable {
     fn lock(&self) -> MutexGuard<'_, Vec<Row>> {
         // A panic elsewhere leaves whole rows behind: each is written at once.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_uses(&self) -> MutexGuard<'_, Uses> {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads a record, decides what it becomes and writes that back, under one lock.
@@ -83,14 +98,7 @@ impl KeyStore for CredentialTable {
     }
 
     async fn update(&self, id: &KeyId, update: RecordUpdate) -> Result<Outcome, StoreError> {
-        self.mutate(id, |record| {
-            let mut record = record.clone();
-            if record.revoked_at.is_some() {
-                return Outcome::Revoked(Box::new(record));
-            }
-            update.apply(&mut record);
-            Outcome::Done(Box::new(record))
-        })
+        self.mutate(id, |record| update.decide(record))
     }
 
     async fn revoke(
@@ -99,15 +107,7 @@ impl KeyStore for CredentialTable {
         at: SystemTime,
         reason: Option<String>,
     ) -> Result<Outcome, StoreError> {
-        self.mutate(id, |record| {
-            let mut record = record.clone();
-            if record.revoked_at.is_some() {
-                return Outcome::Revoked(Box::new(record));
-            }
-            record.revoked_at = Some(at);
-            record.revoked_reason = reason;
-            Outcome::Done(Box::new(record))
-        })
+        self.mutate(id, |record| record.revoked(at, reason))
     }
 
     async fn rotate(&self, id: &KeyId, rotation: Rotation) -> Result<Outcome, StoreError> {
@@ -133,6 +133,32 @@ impl KeyStore for CredentialTable {
         records.sort_by_key(|record| std::cmp::Reverse(Cursor::of(record)));
         records.truncate(query.limit);
         Ok(records)
+    }
+
+    fn keeps_usage(&self) -> bool {
+        true
+    }
+
+    async fn add_usage(&self, batch: UsageBatch) -> Result<(), StoreError> {
+        let exists =
+            |used: &KeyUse| self.lock().iter().any(|row| row.credential_id == used.id.as_str());
+        let known: Vec<_> = batch.keys.iter().filter(|used| exists(used)).collect();
+        let mut uses = self.lock_uses();
+        let written = uses.written.entry(batch.node).or_default();
+        if batch.sequence > *written {
+            *written = batch.sequence;
+            for used in known {
+                uses.by_credential.entry(used.id.clone()).or_default().add(used);
+            }
+        }
+        Ok(())
+    }
+
+    async fn usage(&self, node: u64, ids: Vec<KeyId>) -> Result<StoredUsage, StoreError> {
+        let uses = self.lock_uses();
+        let written = uses.written.get(&node).copied().unwrap_or_default();
+        let found = |id: KeyId| uses.by_credential.get(&id).map(|found| (id, *found));
+        Ok(StoredUsage::new(written, ids.into_iter().filter_map(found).collect()))
     }
 }
 

@@ -5,6 +5,8 @@ mod collection;
 mod envelope;
 #[path = "../server/money.rs"]
 mod money;
+#[path = "../server/redis.rs"]
+mod redis;
 #[path = "../server/timestamp.rs"]
 mod timestamp;
 mod wallets;
@@ -19,12 +21,13 @@ use keygate::envelope::ShortRequestIds;
 use keygate::manage::{self, BasicAuth};
 use keygate::{
     AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder, Mode,
-    PlanName, Plans, Quota, RateLimitLayer,
+    PlanName, Plans, Quota, RateLimitLayer, TrustedProxies,
 };
 use tower::ServiceBuilder;
 
 use collection::Collection;
 use envelope::PayKoreEnvelope;
+pub(crate) use redis::Redis;
 
 pub(crate) const STARTER: &str = "starter";
 pub(crate) const GROWTH: &str = "growth";
@@ -71,16 +74,23 @@ pub(crate) fn keyring(store: impl KeyStore) -> Result<KeyringBuilder, Box<dyn Er
     Ok(Keyring::builder(store, secret)
         .accept(publishable)
         .plans(plans)
-        .positive_ttl(Duration::from_secs(5 * 60))
+        .positive_ttl(Duration::from_mins(5))
         .default_account(AccountId::parse(PLATFORM)?))
 }
 
-/// Everything that the service answers.
-pub(crate) fn app(keys: &Keyring, environment: Environment, operator_password: &str) -> Router {
-    let operator =
-        BasicAuth::new("operator", operator_password).with_clock(Arc::clone(keys.clock()));
+/// Everything that the service answers. `proxies` may say who the client is.
+pub(crate) fn app(
+    keys: &Keyring,
+    environment: Environment,
+    proxies: TrustedProxies,
+    redis: &Redis,
+    operator_password: &str,
+) -> Router {
+    let operator = BasicAuth::new("operator", operator_password)
+        .with_clock(Arc::clone(keys.clock()))
+        .trusted_proxies(proxies.clone());
     Router::new()
-        .nest("/v1", api(keys, environment))
+        .nest("/v1", api(keys, environment, proxies, redis))
         .nest("/dashboard/api", manage::router(keys.clone(), operator))
         .fallback(keygate::not_found)
         .layer(
@@ -90,11 +100,15 @@ pub(crate) fn app(keys: &Keyring, environment: Environment, operator_password: &
         )
 }
 
-fn api(keys: &Keyring, environment: Environment) -> Router {
-    let auth = AuthLayer::new(keys.clone()).header("x-api-key").mode(environment.mode());
+fn api(keys: &Keyring, environment: Environment, proxies: TrustedProxies, redis: &Redis) -> Router {
+    let auth = AuthLayer::new(keys.clone())
+        .header("x-api-key")
+        .mode(environment.mode())
+        .trusted_proxies(proxies);
     let limit = RateLimitLayer::per_key(STARTER_QUOTA)
         .with_clock(Arc::clone(keys.clock()))
         .plans(keys.plans().clone());
+    let limit = redis.limits(limit);
     let paykore = PayKore { clock: Arc::clone(keys.clock()), wallets: Collection::default() };
     Router::new()
         .route("/wallets", get(wallets::list).post(wallets::create))

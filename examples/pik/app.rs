@@ -7,6 +7,10 @@ mod envelope;
 mod links;
 #[path = "../server/money.rs"]
 mod money;
+#[path = "../server/pool.rs"]
+mod pool;
+#[path = "../server/redis.rs"]
+mod redis;
 mod scopes;
 #[path = "../server/timestamp.rs"]
 mod timestamp;
@@ -21,13 +25,14 @@ use keygate::client_ip::TrustedProxies;
 use keygate::manage::{self, BasicAuth};
 use keygate::{
     AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder,
-    ModeWords, OnBehalfOfLayer, Quota, RateLimitLayer,
+    ModeWords, Quota, RateLimitLayer,
 };
 use tower::ServiceBuilder;
 
-use accounts::Accounts;
+pub(crate) use accounts::Accounts;
 use collection::Collection;
 use envelope::PikEnvelope;
+pub(crate) use redis::Redis;
 pub(crate) use scopes::*;
 
 /// How often a key may call unless it has a quota of its own.
@@ -45,29 +50,28 @@ pub(crate) fn keyring(store: impl KeyStore) -> Result<KeyringBuilder, Box<dyn Er
     Ok(Keyring::builder(store, format).scopes(SCOPES).default_account(platform))
 }
 
-/// Everything that the service answers. `proxies` may say that a request came over HTTPS.
-///
-/// # Errors
-///
-/// None with the constants of this folder.
+/// Everything that the service answers. `proxies` may say who the client is, and that a request came
+/// over HTTPS.
 pub(crate) fn app(
     keys: &Keyring,
+    accounts: &Accounts,
     proxies: TrustedProxies,
+    redis: &Redis,
     operator_password: &str,
-) -> Result<Router, Box<dyn Error>> {
+) -> Router {
     let operator = BasicAuth::new("operator", operator_password)
         .with_clock(Arc::clone(keys.clock()))
         .trusted_proxies(proxies.clone());
-    let accounts = Accounts::connected_to_the_platform()?;
-    Ok(Router::new()
-        .nest("/v1", api(keys, proxies, accounts))
+    Router::new()
+        .nest("/v1", api(keys, proxies, accounts, redis))
         // The HTTPS rule is the API's: the dashboard opens on loopback.
         .nest("/dashboard/api", manage::router(keys.clone(), operator))
         .fallback(keygate::not_found)
-        .layer(EnvelopeLayer::new(PikEnvelope).with_clock(Arc::clone(keys.clock()))))
+        .layer(EnvelopeLayer::new(PikEnvelope).with_clock(Arc::clone(keys.clock())))
 }
 
-fn api(keys: &Keyring, proxies: TrustedProxies, accounts: Accounts) -> Router {
+fn api(keys: &Keyring, proxies: TrustedProxies, accounts: &Accounts, redis: &Redis) -> Router {
+    let limit = RateLimitLayer::per_key(QUOTA).with_clock(Arc::clone(keys.clock()));
     let pik = Pik {
         clock: Arc::clone(keys.clock()),
         links: Collection::default(),
@@ -82,10 +86,10 @@ fn api(keys: &Keyring, proxies: TrustedProxies, accounts: Accounts) -> Router {
         .with_state(Arc::new(pik))
         .layer(
             ServiceBuilder::new()
-                .layer(AuthLayer::new(keys.clone()).require_https(proxies))
-                .layer(RateLimitLayer::per_key(QUOTA).with_clock(Arc::clone(keys.clock())))
+                .layer(AuthLayer::new(keys.clone()).trusted_proxies(proxies).require_https())
+                .layer(redis.limits(limit))
                 // Inside the limit: a key pays for the accounts that it asks for.
-                .layer(OnBehalfOfLayer::new(accounts)),
+                .layer(accounts.layer()),
         )
 }
 

@@ -1,6 +1,6 @@
 //! The balance of whom the request is scoped to.
 
-use keygate::{Json, Scoped};
+use keygate::{ApiError, Json, Scoped};
 use serde::Serialize;
 
 use super::collection::Owner;
@@ -11,17 +11,21 @@ pub(super) struct Wallet {
     object: &'static str,
     livemode: bool,
     account: String,
-    balance: &'static str,
+    balance: String,
     currency: &'static str,
 }
 
-pub(super) async fn retrieve(caller: Scoped<WalletRead>, pik: Shared) -> Json<Wallet> {
+pub(super) async fn retrieve(
+    caller: Scoped<WalletRead>,
+    pik: Shared,
+) -> Result<Json<Wallet>, ApiError> {
     let owner = Owner::of(&caller);
-    Json(Wallet {
+    let balance = pik.accounts.balance(&owner).await?;
+    Ok(Json(Wallet {
         object: "wallet",
         livemode: owner.livemode(),
         account: owner.account().to_string(),
-        balance: pik.accounts.balance(&owner),
+        balance,
         currency: "USDT",
-    })
+    }))
 }
