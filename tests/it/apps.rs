@@ -3,6 +3,8 @@
 #[path = "../../examples/crypto_checkout/app.rs"]
 #[allow(dead_code, reason = "some of it is for the example's main")]
 pub(crate) mod crypto_checkout;
+#[path = "../../examples/exactly_once/app.rs"]
+pub(crate) mod exactly_once;
 #[path = "../../examples/paykore/app.rs"]
 #[allow(dead_code, reason = "some of it is for the example's main")]
 pub(crate) mod paykore;

@@ -26,9 +26,11 @@ fn errors() -> Vec<ApiError> {
         ApiError::insufficient_scope(missing),
         forbidden().with_refusal(Refusal::UnconnectedAccount),
         forbidden().with_refusal(Refusal::UnverifiedAccount),
+        ApiError::from(Refusal::MalformedIdempotencyKey),
         ApiError::invalid_field("quota.per_minute", "must be at least 1"),
         ApiError::rate_limited(Duration::from_millis(11_001)),
         ApiError::unavailable(Duration::from_secs(1)),
+        Refusal::TooManyFailures { wait: Duration::from_millis(1_500) }.into(),
     ]);
     errors
 }
@@ -109,12 +111,15 @@ async fn refusals_of_the_three_with_all_their_headers() {
     let (checkout, pik, paykore) = (crypto_checkout::server(), pik::server(), paykore::server());
     let bare = checkout.issue(NewKey::named("bare")).await;
     let links = || get("/api/v1/payment_links");
+    let shut_out = || links().bearer("x").peer("203.0.113.9", false);
+    while checkout.send(shut_out()).await.status != 429 {}
     let mut page = String::new();
     for (what, answer) in [
         ("nothing", checkout.send(links()).await),
         ("an invalid key", checkout.send(links().bearer("x")).await),
         ("two keys", checkout.send(links().bearer("x").bearer("x")).await),
         ("a missing scope", checkout.send(links().bearer(bare.key().expose())).await),
+        ("too many failures", checkout.send(shut_out()).await),
         ("no operator", checkout.send(get("/dashboard/api/keys")).await),
         ("no HTTPS", pik.send(get("/v1/wallet")).await),
         ("nothing", pik.send(pik::secure(get("/v1/wallet"))).await),

@@ -17,3 +17,24 @@ mod faultless {
 mod custom {
     keygate::store_conformance!(super::table::CredentialTable::default());
 }
+
+mod sqlite_in_memory {
+    keygate::store_conformance!(
+        keygate::store::SqliteStore::open("sqlite::memory:").await.unwrap()
+    );
+}
+
+mod sqlite {
+    use crate::support::Folder;
+
+    keygate::store_conformance!(Folder::new().store().await);
+}
+
+mod postgres {
+    use crate::postgres_store::fresh;
+
+    keygate::store_conformance!(*match fresh().await {
+        Some(fresh) => fresh,
+        None => return,
+    });
+}

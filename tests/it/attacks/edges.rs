@@ -100,7 +100,7 @@ async fn an_overlap_of_any_length_is_answered() {
 async fn an_expiry_cannot_be_moved_before_the_beginning() {
     let (store, clock) = (store(), ManualClock::new());
     let keys = builder(&store).with_clock(clock.clone()).build().unwrap();
-    let hours = |count: u64| clock.wall() + Duration::from_secs(3600 * count);
+    let hours = |count: u64| clock.wall() + Duration::from_hours(count);
     let key = keys.issue(NewKey::named("later").not_before(hours(2))).await.unwrap();
     for end in [hours(1), hours(2)] {
         let update = keys.update(key.id(), KeyUpdate::default().expires_at(Some(end))).await;
@@ -113,13 +113,13 @@ async fn an_expiry_cannot_be_moved_before_the_beginning() {
 #[tokio::test]
 async fn t1_a_clock_before_1970_or_at_the_end_of_time_makes_nothing_panic() {
     let far = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
-    let before = UNIX_EPOCH - Duration::from_secs(3600);
+    let before = UNIX_EPOCH - Duration::from_hours(1);
     for wall in [before, UNIX_EPOCH, far, far + Duration::from_secs(1 << 40)] {
         let (store, clock) = (store(), ManualClock::at(wall));
         let keys = builder(&store).with_clock(clock.clone()).build().unwrap();
         let key = issued(&keys).await;
         keys.verify(key.key().expose()).await.unwrap();
-        let _used = keys.usage(key.id());
+        let _used = keys.usage(key.id()).await.unwrap();
         let page = keys.list(KeyFilter::default()).await.unwrap();
         assert_eq!(page.records.len(), 1);
         for jump in [before, far] {

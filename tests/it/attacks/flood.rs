@@ -81,7 +81,7 @@ async fn v6_ten_thousand_callers_hang_up_and_the_last_gets_the_answer() {
     assert_eq!((store.lookups(), store.under_way()), (1, 0));
     // The one permit is back.
     assert_eq!(keys.verify(&unknown()).await.unwrap_err(), Refusal::UnknownKey);
-    assert_eq!(keys.usage(key.id()).requests, 1);
+    assert_eq!(keys.usage(key.id()).await.unwrap().requests, 1);
 }
 
 /// A well-formed text for each number.

@@ -1,8 +1,6 @@
 //! A key's text must be found nowhere but with its holder: no log, error, panic or answer.
 
 use std::fmt::{Debug, Write as _};
-use std::io;
-use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -13,40 +11,22 @@ use http_body_util::BodyExt as _;
 use keygate::test_util::Fault;
 use keygate::{ApiError, EnvelopeLayer, KeyUpdate, Keyring, NewKey};
 use tower::ServiceExt as _;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::{builder, issued, store, unknown};
+use crate::support::Lines;
 
 /// Everything that is logged on this thread, at every level, spans with their fields too.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn start(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_span_events(FmtSpan::FULL)
-            .with_ansi(false)
-            .with_writer(move || log.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
+fn everything(log: &Lines) -> DefaultGuard {
+    let log = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(FmtSpan::FULL)
+        .with_ansi(false)
+        .with_writer(move || log.clone())
+        .finish();
+    tracing::subscriber::set_default(subscriber)
 }
 
 /// Asserts that a text does not hold the secret part of a key, raw or encoded.
@@ -70,8 +50,8 @@ fn shown(value: &impl Debug) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn s1_v10_no_log_error_or_debug_of_a_keyring_shows_a_key() {
-    let log = Log::default();
-    let guard = log.start();
+    let log = Lines::default();
+    let guard = everything(&log);
     let store = store();
     let keys = builder(&store).build().unwrap();
     let key = issued(&keys).await;
@@ -119,8 +99,8 @@ async fn answer(app: &Router, request: Request<Body>) -> String {
 
 #[tokio::test]
 async fn s1_a_key_sent_where_it_does_not_belong_comes_back_from_the_management_api_nowhere() {
-    let log = Log::default();
-    let guard = log.start();
+    let log = Lines::default();
+    let guard = everything(&log);
     let keys = builder(&store()).build().unwrap();
     let key = issued(&keys).await;
     let text = key.key().expose();

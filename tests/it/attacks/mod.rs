@@ -3,6 +3,8 @@
 mod edges;
 mod feed;
 mod flood;
+mod health;
+mod late;
 mod leaks;
 mod tap;
 mod verbs;
@@ -58,6 +60,9 @@ async fn settle() {
         tokio::task::yield_now().await;
     }
 }
+
+/// Of a keyring: one listens to the feed, one writes usage.
+const TASKS: usize = 2;
 
 fn tasks() -> usize {
     tokio::runtime::Handle::current().metrics().num_alive_tasks()

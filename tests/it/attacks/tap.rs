@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use keygate::store::{
@@ -45,6 +45,8 @@ struct State {
     feeds: parking::Feeds,
     subscriptions: AtomicUsize,
     lookups: AtomicUsize,
+    /// The last proof that came through.
+    token: AtomicU64,
 }
 
 /// The senders, behind a lock that is never held across an await.
@@ -84,6 +86,7 @@ impl Tap {
             feeds: parking::Feeds::default(),
             subscriptions: AtomicUsize::new(0),
             lookups: AtomicUsize::new(0),
+            token: AtomicU64::new(0),
         }))
     }
 
@@ -118,9 +121,29 @@ impl Tap {
         self.0.feeds.tell(Change::Key(hash));
     }
 
+    /// Says that anything may have changed.
+    pub(super) fn tell_all_now(&self) {
+        self.0.feeds.tell(Change::All);
+    }
+
+    /// Brings the last token that a node sent to every feed, again.
+    pub(super) fn repeat_proof(&self) {
+        self.0.feeds.tell(Change::Proof(self.0.token.load(Ordering::SeqCst)));
+    }
+
+    /// The records themselves: what is changed here is told to nobody.
+    pub(super) fn records(&self) -> &MemoryStore {
+        &self.0.inner
+    }
+
     fn tell(&self, change: Change) {
         match (*self.0.wire.borrow(), change) {
-            (Wire::Up, change) => self.0.feeds.tell(change),
+            (Wire::Up, change) => {
+                if let Change::Proof(token) = change {
+                    self.0.token.store(token, Ordering::SeqCst);
+                }
+                self.0.feeds.tell(change);
+            }
             (Wire::ProofsOnly(late), Change::Proof(_)) => {
                 for feed in self.0.feeds.all() {
                     tokio::spawn(deliver(feed, change, late));

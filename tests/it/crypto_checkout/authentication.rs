@@ -45,7 +45,7 @@ async fn c1_nothing_but_the_authorization_header_carries_a_key() {
     ] {
         server.send(call).await.expect(401);
     }
-    assert_eq!(server.usage(issued.id()).requests, 0);
+    assert_eq!(server.usage(issued.id()).await.requests, 0);
     // A header that this server does not read makes nothing ambiguous.
     server.send(get(path).bearer(key).header("x-api-key", key)).await.expect(200);
 }

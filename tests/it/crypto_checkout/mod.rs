@@ -2,20 +2,34 @@
 
 mod authentication;
 mod errors;
+mod idempotency;
 mod limits;
 mod listing;
 mod modes;
 mod objects;
 mod scopes;
 
-use keygate::{IssuedKey, Mode, NewKey};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use keygate::idempotency::{IdempotencyLayer, MemoryIdempotencyStore};
+use keygate::{IssuedKey, Keyring, Mode, NewKey, TrustedProxies};
 use serde_json::{Value, json};
 
 use crate::apps::crypto_checkout as app;
 use crate::support::{Answer, OPERATOR, Server, get, post};
 
 pub(crate) fn server() -> Server {
-    Server::new(|store| app::keyring(store).unwrap(), |keys| app::app(keys, OPERATOR))
+    Server::new(|store| app::keyring(store).unwrap(), router)
+}
+
+/// Without proxies in front, and without Redis.
+fn router(keys: &Keyring) -> Router {
+    let store = MemoryIdempotencyStore::new().with_clock(Arc::clone(keys.clock()));
+    // The deadline is real time: a busy machine is not what these tests are about.
+    let once = IdempotencyLayer::new(store).deadline(Duration::from_secs(20));
+    app::app(keys, TrustedProxies::none(), &app::Redis::default(), once, OPERATOR)
 }
 
 /// A key with every scope.

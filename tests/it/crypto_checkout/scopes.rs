@@ -64,14 +64,18 @@ impl Route {
         serde_json::from_str(self.body).unwrap_or(Value::Null)
     }
 
+    pub(super) fn scope(&self) -> &str {
+        self.scope
+    }
+
     /// The collection's name.
-    fn what(&self) -> &str {
+    pub(super) fn what(&self) -> &str {
         self.path.trim_start_matches("/api/v1/").split('/').next().unwrap()
     }
 }
 
 /// One object of each kind, whose id takes the place of `{id}`.
-async fn an_object(server: &crate::support::Server, what: &str, key: &str) -> String {
+pub(super) async fn an_object(server: &crate::support::Server, what: &str, key: &str) -> String {
     let body = ROUTES.iter().find(|route| route.what() == what && route.status == 201);
     if let Some(route) = body {
         return id(&create(server, what, route.body(), key).await.json()).to_owned();

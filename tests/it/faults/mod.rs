@@ -2,6 +2,7 @@
 
 mod bodies;
 mod bytes;
+mod guesses;
 mod inside;
 mod order;
 mod paths;

@@ -31,7 +31,7 @@ async fn r4_every_change_counts_for_the_next_request() {
     let caller = keys.verify(text).await.unwrap();
     assert!(caller.scopes().contains(&Write::NAME) && !caller.scopes().contains(&Read::NAME));
 
-    let soon = keys.clock().wall() + Duration::from_secs(60);
+    let soon = keys.clock().wall() + Duration::from_mins(1);
     keys.update(key.id(), KeyUpdate::default().expires_at(Some(soon))).await.unwrap();
     keys.verify(text).await.unwrap();
 
@@ -50,7 +50,7 @@ async fn c7_a_revoked_key_stays_listed_and_has_no_way_back() {
     assert_eq!(first.revoked_reason.as_deref(), Some("leaked"));
     let update = keys.update(key.id(), KeyUpdate::default().expires_at(None)).await;
     assert!(matches!(update, Err(KeyringError::Revoked)));
-    let rotation = keys.rotate(key.id(), Duration::from_secs(60)).await;
+    let rotation = keys.rotate(key.id(), Duration::from_mins(1)).await;
     assert!(matches!(rotation, Err(KeyringError::Revoked)));
     let listed = keys.list(KeyFilter::default().status(KeyStatus::Revoked)).await.unwrap();
     assert_eq!(listed.records, [first]);
@@ -64,7 +64,7 @@ async fn c13_r5_both_keys_of_a_rotation_are_valid_and_one_lineage() {
         .issue(NewKey::named("plugin").mode(Mode::Live).scope(Read).scope(Write))
         .await
         .unwrap();
-    let new = keys.rotate(old.id(), Duration::from_secs(60)).await.unwrap();
+    let new = keys.rotate(old.id(), Duration::from_mins(1)).await.unwrap();
     let before = keys.verify(old.key().expose()).await.unwrap();
     let after = keys.verify(new.key().expose()).await.unwrap();
     assert_eq!(before.lineage(), after.lineage());
@@ -74,9 +74,9 @@ async fn c13_r5_both_keys_of_a_rotation_are_valid_and_one_lineage() {
     assert_eq!(old.replaced_by.as_ref(), Some(new.id()));
     assert_eq!(new.record().replaces.as_ref(), Some(&old.id));
     assert_eq!(new.record().name, "plugin");
-    let again = keys.rotate(&old.id, Duration::from_secs(60)).await;
+    let again = keys.rotate(&old.id, Duration::from_mins(1)).await;
     assert!(matches!(again, Err(KeyringError::AlreadyRotated)));
-    let third = keys.rotate(new.id(), Duration::from_secs(60)).await.unwrap();
+    let third = keys.rotate(new.id(), Duration::from_mins(1)).await.unwrap();
     assert_eq!(third.record().lineage, old.lineage);
 }
 

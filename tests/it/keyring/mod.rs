@@ -5,7 +5,9 @@ mod nodes;
 mod outage;
 mod policy;
 mod races;
+mod stale;
 mod time;
+mod usage;
 
 use keygate::store::MemoryStore;
 use keygate::test_util::FaultyStore;

@@ -64,7 +64,7 @@ async fn v5_a_thousand_callers_of_a_cold_key_make_one_look_up() {
         caller.await.unwrap().unwrap();
     }
     assert_eq!(store.lookups(), 1);
-    assert_eq!(keys.usage(key.id()).requests, 1000);
+    assert_eq!(keys.usage(key.id()).await.unwrap().requests, 1000);
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use keygate::store::MemoryStore;
 use keygate::{
-    AccountId, Clock, KeyFilter, KeyFormat, KeyHash, KeyKind, KeyUpdate, Keyring, KeyringError,
-    ManualClock, Mode, ModeWords, NewKey, Pepper, PlanName, Plans, Quota, Refusal, ScopeName,
+    AccountId, Clock, KeyFilter, KeyFormat, KeyHash, KeyId, KeyKind, KeyUpdate, Keyring,
+    KeyringError, ManualClock, Mode, ModeWords, NewKey, Pepper, PlanName, Plans, Quota, Refusal,
+    ScopeName,
 };
 
 use super::{Read, SCOPES, format};
@@ -112,7 +113,7 @@ async fn an_old_and_a_new_format_work_side_by_side() {
     let new = KeyFormat::base62("acme", 32).unwrap().checksum();
     let keys = Keyring::builder(store, new).accept(old).build().unwrap();
     keys.verify(old_key.key().expose()).await.unwrap();
-    let successor = keys.rotate(old_key.id(), Duration::from_secs(60)).await.unwrap();
+    let successor = keys.rotate(old_key.id(), Duration::from_mins(1)).await.unwrap();
     assert!(successor.key().expose().starts_with("acme_test_"));
     keys.verify(successor.key().expose()).await.unwrap();
 }
@@ -140,6 +141,18 @@ async fn a_pepper_is_replaced_without_losing_a_key() {
         both.revoke(key.id()).await.unwrap();
         assert_eq!(both.verify(key.key().expose()).await.unwrap_err(), Refusal::Revoked);
     }
+}
+
+#[tokio::test]
+async fn an_id_of_the_callers_own_is_taken_once() {
+    let keys = keyring(&ManualClock::new());
+    let demo = || NewKey::named("demo").id(KeyId::parse("key_demo").unwrap());
+    let first = keys.issue(demo()).await.unwrap();
+    assert_eq!((first.id().as_str(), first.record().lineage.as_str()), ("key_demo", "key_demo"));
+    let second = keys.issue(demo()).await.unwrap_err();
+    assert!(matches!(second, KeyringError::Store(error) if error.is_duplicate()));
+    keys.verify(first.key().expose()).await.unwrap();
+    assert_eq!(keys.list(KeyFilter::default()).await.unwrap().records.len(), 1);
 }
 
 #[tokio::test]

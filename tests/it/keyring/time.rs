@@ -4,7 +4,7 @@ use keygate::{Clock, ManualClock, NewKey, Refusal};
 
 use super::{builder, issued, store};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn v12_a_cached_key_is_refused_at_the_instant_it_expires() {
@@ -19,7 +19,7 @@ async fn v12_a_cached_key_is_refused_at_the_instant_it_expires() {
     clock.advance(Duration::from_micros(1));
     assert_eq!(keys.verify(text).await.unwrap_err(), Refusal::Expired { at: end });
     assert_eq!(store.lookups(), 1);
-    assert_eq!(keys.usage(key.id()).requests, 2);
+    assert_eq!(keys.usage(key.id()).await.unwrap().requests, 2);
 }
 
 #[tokio::test]
@@ -67,13 +67,13 @@ async fn c6_the_last_use_is_the_last_success() {
     let (store, clock) = (store(), ManualClock::new());
     let keys = builder(&store).with_clock(clock.clone()).build().unwrap();
     let key = issued(&keys).await;
-    assert_eq!(keys.usage(key.id()).last_used_at, None);
+    assert_eq!(keys.usage(key.id()).await.unwrap().last_used_at, None);
     clock.advance(HOUR);
     keys.verify(key.key().expose()).await.unwrap();
     let used = clock.wall();
     clock.advance(HOUR);
     keys.revoke(key.id()).await.unwrap();
     keys.verify(key.key().expose()).await.unwrap_err();
-    let usage = keys.usage(key.id());
+    let usage = keys.usage(key.id()).await.unwrap();
     assert_eq!((usage.requests, usage.last_used_at), (1, Some(used)));
 }

@@ -179,7 +179,7 @@ async fn a_key_that_is_to_expire_does() {
     let issued = server.manage("keys", body).await.expect(201).json();
     let call = || get("/api/v1/events").bearer(issued["key"].as_str().unwrap());
     server.send(call()).await.expect(200);
-    server.clock.advance(std::time::Duration::from_secs(60));
+    server.clock.advance(std::time::Duration::from_mins(1));
     server.send(call()).await.expect(401);
     assert_eq!(shown(&server, &issued).await["status"], "expired");
     let rotate = json!({ "overlap_seconds": 0 });

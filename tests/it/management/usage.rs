@@ -70,3 +70,34 @@ async fn c6_a_successor_counts_for_itself() {
     assert_eq!(shown(&server, &old).await["requests"], 1);
     assert_eq!(shown(&server, &new).await["requests"], 2);
 }
+
+#[tokio::test]
+async fn a_change_that_was_made_is_answered_though_the_usage_cannot_be_read() {
+    let server = server();
+    let issued = issue(&server, "n", "test", &["links:read"]).await;
+    let key = issued["key"].as_str().unwrap();
+    for _ in 0..2 {
+        server.send(get("/api/v1/payment_links").bearer(key)).await.expect(200);
+    }
+    server.store.set(Fault::NoUsage);
+    let revoked = server.manage(&path(&issued, "/revoke"), json!({})).await.expect(200).json();
+    // What this node counted and has not written is shown.
+    assert_eq!((&revoked["status"], &revoked["requests"]), (&json!("revoked"), &json!(2)));
+    server.look(&path(&issued, "")).await.expect(503);
+    server.look("keys").await.expect(503);
+    let other = issue(&server, "other", "test", &["links:read"]).await;
+    assert_eq!(other["requests"], 0);
+    server.store.set(Fault::None);
+    assert_eq!(shown(&server, &issued).await["requests"], 2);
+}
+
+#[tokio::test]
+async fn a_page_costs_one_question_for_its_usage() {
+    let server = server();
+    for number in 0..20 {
+        issue(&server, &number.to_string(), "test", &[]).await;
+    }
+    let before = server.store.usage_reads();
+    server.look("keys?limit=20").await.expect(200);
+    assert_eq!(server.store.usage_reads() - before, 1);
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::app::Environment;
 use super::{any_key, deployment, error, is_invalid, new_wallet, server, wallet, wallets};
-use crate::support::{OPERATOR, Server, get};
+use crate::support::{Server, get};
 
 #[tokio::test]
 async fn k6_a_valid_look_up_is_cached_for_five_minutes() {
@@ -43,7 +43,7 @@ async fn k6_a_revocation_ends_it_at_once_on_every_instance() {
         one.store.clone(),
         one.clock.clone(),
         |store| super::app::keyring(store).unwrap(),
-        |keys| super::app::app(keys, Environment::Sandbox, OPERATOR),
+        |keys| super::router(keys, Environment::Sandbox),
     );
     let issued = any_key(&one, Mode::Test).await;
     for server in [&one, &two] {

@@ -5,7 +5,8 @@ mod errors;
 mod keys;
 mod limits;
 
-use keygate::{IssuedKey, Mode, NewKey};
+use axum::Router;
+use keygate::{IssuedKey, Keyring, Mode, NewKey, TrustedProxies};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -18,7 +19,12 @@ pub(crate) fn server() -> Server {
 }
 
 fn deployment(environment: Environment) -> Server {
-    Server::new(|store| app::keyring(store).unwrap(), |keys| app::app(keys, environment, OPERATOR))
+    Server::new(|store| app::keyring(store).unwrap(), |keys| router(keys, environment))
+}
+
+/// Without proxies in front, and without Redis.
+fn router(keys: &Keyring, environment: Environment) -> Router {
+    app::app(keys, environment, TrustedProxies::none(), &app::Redis::default(), OPERATOR)
 }
 
 pub(crate) async fn any_key(server: &Server, mode: Mode) -> IssuedKey {

@@ -34,7 +34,7 @@ async fn p2_plain_http_is_refused_and_valid_keys_look_like_invalid_ones() {
     assert_eq!(answers[0].0, "https_required");
     assert!(answers.iter().all(|answer| answer == &answers[0]));
     assert_eq!(server.store.lookups(), 0, "no look-up is made for it");
-    assert_eq!(server.usage(issued.id()).requests, 0);
+    assert_eq!(server.usage(issued.id()).await.requests, 0);
     server.send(wallet(issued.key().expose())).await.expect(200);
 }
 

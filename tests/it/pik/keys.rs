@@ -39,7 +39,7 @@ async fn p7_r5_a_rotation_with_overlap_ends_by_itself() {
     let new = new["key"].as_str().unwrap();
     assert_eq!(remaining(old.key().expose()).await, 599);
     assert_eq!(remaining(new).await, 598, "one bucket");
-    server.clock.advance(Duration::from_secs(60));
+    server.clock.advance(Duration::from_mins(1));
     server.send(wallet(old.key().expose())).await.expect(401);
     server.send(wallet(new)).await.expect(200);
 }

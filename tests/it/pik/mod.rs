@@ -18,7 +18,10 @@ const PROXIES: &str = "10.0.0.0/8";
 pub(crate) fn server() -> Server {
     Server::new(
         |store| app::keyring(store).unwrap(),
-        |keys| app::app(keys, PROXIES.parse().unwrap(), OPERATOR).unwrap(),
+        |keys| {
+            let accounts = app::Accounts::fixed();
+            app::app(keys, &accounts, PROXIES.parse().unwrap(), &app::Redis::default(), OPERATOR)
+        },
     )
 }
 

@@ -25,7 +25,7 @@ async fn k5_each_request_leaves_one_line_refusals_included() {
             expected.push((id, path, status, authenticated));
         }
         process.terminate().await;
-        let (_, lines) = process.end(Duration::from_secs(60)).await;
+        let (_, lines) = process.end(Duration::from_mins(1)).await;
         for (id, path, status, authenticated) in expected {
             let found: Vec<_> = lines.iter().filter(|line| line.contains(&id)).collect();
             let [line] = found.as_slice() else { panic!("{example}: {found:?}") };
@@ -44,6 +44,6 @@ async fn the_log_is_filtered_by_rust_log() {
     let process = start("crypto_checkout", "error").await;
     get(&process, "/api/v1/events").send().await.unwrap();
     process.terminate().await;
-    let (_, lines) = process.end(Duration::from_secs(60)).await;
+    let (_, lines) = process.end(Duration::from_mins(1)).await;
     assert!(lines.iter().all(|line| !line.contains("request finished")));
 }

@@ -1,11 +1,20 @@
 //! The example servers as real processes: their start, their log, their end.
 
 mod canary;
+mod command;
+mod database;
+mod durable;
 mod log;
+mod once;
+mod polite;
 mod shutdown;
 mod start;
+mod tables;
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::Process;
 
@@ -17,6 +26,9 @@ const SERVERS: [(&str, &str); 3] = [
 ];
 
 const PASSWORD: &str = "open sesame";
+
+/// By when a server that comes up, or whose database does, knows.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts a server whose operator's password is [`PASSWORD`].
 async fn start(example: &str, log: &str) -> Process {
@@ -39,16 +51,39 @@ fn post(process: &Process, path: &str, body: &Value) -> reqwest::RequestBuilder 
     request.header("content-type", "application/json").body(body.to_string())
 }
 
+/// The answer to a client that comes again when it is told to, as one is by 503: on a busy machine
+/// a look-up may be too late for its caller.
+async fn answer(request: reqwest::RequestBuilder) -> reqwest::Response {
+    let began = Instant::now();
+    loop {
+        let answer = request.try_clone().unwrap().send().await.unwrap();
+        if answer.status() != 503 {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "{:?}", answer.text().await);
+    }
+}
+
+/// The status that a key gets.
+async fn status_of(process: &Process, path: &str, key: &str) -> u16 {
+    answer(get(process, path).bearer_auth(key)).await.status().as_u16()
+}
+
+/// The status that a key gets which was just issued over HTTP.
+async fn status(process: &Process, path: &str, issued: &Value) -> u16 {
+    status_of(process, path, issued["key"].as_str().unwrap()).await
+}
+
 /// Issues a key over HTTP, with every scope, in the mode that the server serves.
 async fn issue(process: &Process, example: &str) -> Value {
     let operator =
         |request: reqwest::RequestBuilder| request.basic_auth("operator", Some(PASSWORD));
-    let scopes = operator(get(process, "/dashboard/api/scopes")).send().await.unwrap();
+    let scopes = answer(operator(get(process, "/dashboard/api/scopes"))).await;
     let scopes: Value = scopes.json().await.unwrap();
     let scopes: Vec<_> = scopes["data"].as_array().unwrap().iter().map(|s| &s["name"]).collect();
     let mode = if example == "pik" { "sandbox" } else { "test" };
     let body = json!({ "name": "canary", "mode": mode, "scopes": scopes });
-    let answer = operator(post(process, "/dashboard/api/keys", &body)).send().await.unwrap();
-    assert_eq!(answer.status(), 201);
-    answer.json().await.unwrap()
+    let issued = answer(operator(post(process, "/dashboard/api/keys", &body))).await;
+    assert_eq!(issued.status(), 201);
+    issued.json().await.unwrap()
 }

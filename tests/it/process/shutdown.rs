@@ -6,7 +6,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{SERVERS, get, issue, start};
+use super::{PASSWORD, SERVERS, get, issue, start, status};
+use crate::support::{Process, postgres};
 
 /// How long a server has to end.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -70,6 +71,24 @@ async fn g1_requests_under_way_finish_and_the_process_ends_with_0() {
         let (status, _) = process.end(WITHIN).await;
         assert_eq!(status.code(), Some(0), "{example}");
         drop((idle, kept_alive));
+    }
+}
+
+#[tokio::test]
+async fn g1_a_database_that_hangs_does_not_keep_the_process() {
+    let Some(postgres) = postgres::Server::start().await else { return };
+    let url = postgres.url();
+    let environment = [("DATABASE_URL", &*url), ("DASHBOARD_PASSWORD", PASSWORD)];
+    for (example, path) in SERVERS {
+        let process = Process::start(example, &environment).await;
+        let key = issue(&process, example).await;
+        assert_eq!(status(&process, path, &key).await, 200);
+        postgres.pause();
+        assert_eq!(status(&process, path, &key).await, 200, "its use cannot be written");
+        process.terminate().await;
+        let (status, _) = process.end(WITHIN).await;
+        assert_eq!(status.code(), Some(0), "{example}");
+        postgres.resume();
     }
 }
 

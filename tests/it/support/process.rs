@@ -1,7 +1,7 @@
 //! An example server as a process of its own.
 
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -10,8 +10,20 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::Folder;
+
 /// Far more than a start or an answer takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What the servers read from their environment.
+const VARIABLES: [&str; 6] = [
+    "DATABASE_URL",
+    "REDIS_URL",
+    "DASHBOARD_PASSWORD",
+    "RUST_LOG",
+    "TRUSTED_PROXIES",
+    "PAYKORE_ENV",
+];
 
 pub(crate) struct Process {
     child: Child,
@@ -19,28 +31,64 @@ pub(crate) struct Process {
     lines: watch::Receiver<Vec<String>>,
     readers: Vec<JoinHandle<()>>,
     pub(crate) origin: String,
+    /// Its working directory, where nobody else has it.
+    _folder: Option<Folder>,
 }
 
 impl Process {
-    /// Starts an example on a free port and waits until it accepts.
+    /// Starts an example on a free port in an empty folder, and waits until it accepts.
     pub(crate) async fn start(example: &str, environment: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(binary(example));
-        for name in ["DASHBOARD_PASSWORD", "RUST_LOG", "TRUSTED_PROXIES", "PAYKORE_ENV"] {
-            command.env_remove(name);
-        }
-        command.env("PORT", "0").envs(environment.iter().copied());
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.kill_on_drop(true).spawn().unwrap();
+        let folder = Folder::new();
+        let process = Self::start_in(&folder, example, environment).await;
+        Self { _folder: Some(folder), ..process }
+    }
 
+    /// Starts an example on a free port in this working directory, and waits until it accepts.
+    pub(crate) async fn start_in(
+        folder: &Folder,
+        example: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::run_by(command(folder, example, environment)).await
+    }
+
+    /// Starts this very binary again in this working directory, to serve by one of its ignored
+    /// tests, and waits until it accepts.
+    pub(crate) async fn start_test(
+        folder: &Folder,
+        test: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--ignored", "--nocapture"]);
+        command.current_dir(folder.path()).envs(environment.iter().copied());
+        Self::run_by(piped(command)).await
+    }
+
+    async fn run_by(mut command: Command) -> Self {
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
         let (sender, lines) = watch::channel(Vec::new());
         let readers = vec![
             tokio::spawn(read(child.stdout.take().unwrap(), sender.clone())),
             tokio::spawn(read(child.stderr.take().unwrap(), sender)),
         ];
-        let mut process = Self { child, lines, readers, origin: String::new() };
+        let origin = String::new();
+        let mut process = Self { child, lines, readers, origin, _folder: None };
         let line = process.line("listening on http://127.0.0.1:").await;
         line.trim_start_matches("listening on ").clone_into(&mut process.origin);
         process
+    }
+
+    /// Runs an example to its end: with a command, or one that is to fail.
+    pub(crate) async fn run(
+        folder: &Folder,
+        example: &str,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Output {
+        let mut command = command(folder, example, environment);
+        let output = command.args(arguments).kill_on_drop(true).output();
+        timeout(PATIENCE, output).await.expect("it ends").unwrap()
     }
 
     /// The first line that contains this, once it is there.
@@ -48,8 +96,9 @@ impl Process {
         let find = |lines: &Vec<String>| lines.iter().find(|line| line.contains(part)).cloned();
         let mut lines = self.lines.clone();
         let there = timeout(PATIENCE, lines.wait_for(|lines| find(lines).is_some()));
-        let there = there.await.expect("in time").expect("before the process ends");
-        find(&there).unwrap()
+        let ended = |_| panic!("it ended and has never said {part:?}: {:#?}", self.lines());
+        let lines = there.await.expect("in time").unwrap_or_else(ended);
+        find(&lines).unwrap()
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -58,9 +107,18 @@ impl Process {
 
     /// Asks it to end.
     pub(crate) async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    pub(crate) async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
-        let killed = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
-        assert!(killed.success());
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().await.unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// How it ended, within this time, and every line that it wrote.
@@ -71,6 +129,20 @@ impl Process {
         }
         (status, self.lines())
     }
+}
+
+fn command(folder: &Folder, example: &str, environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(binary(example));
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
+    command.current_dir(folder.path()).env("PORT", "0").envs(environment.iter().copied());
+    piped(command)
+}
+
+fn piped(mut command: Command) -> Command {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 async fn read(output: impl AsyncRead + Unpin, lines: watch::Sender<Vec<String>>) {

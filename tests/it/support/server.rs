@@ -61,8 +61,8 @@ impl Server {
         self.keys.issue(key).await.unwrap()
     }
 
-    pub(crate) fn usage(&self, id: &KeyId) -> KeyUsage {
-        self.keys.usage(id)
+    pub(crate) async fn usage(&self, id: &KeyId) -> KeyUsage {
+        self.keys.usage(id).await.unwrap()
     }
 
     /// `GET` under the management API, by the operator.

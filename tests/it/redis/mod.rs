@@ -1,0 +1,4 @@
+//! What needs a Redis.
+
+mod limiter;
+mod servers;

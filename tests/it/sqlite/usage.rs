@@ -1,0 +1,51 @@
+//! What SQLite could get wrong about sums.
+
+use keygate::store::{KeyStore, KeyUse, UsageBatch};
+
+use super::{at, id, sql, with_two};
+use crate::support::Folder;
+
+#[tokio::test]
+async fn sums_stay_within_what_sqlite_can_count() {
+    let folder = Folder::new();
+    let store = with_two(folder.store().await).await;
+    for sequence in 1..=3 {
+        let batch = UsageBatch::new(u64::MAX, sequence, vec![KeyUse::new(id(1), u64::MAX, at(1))]);
+        store.add_usage(batch).await.unwrap();
+    }
+    let stored = store.usage(u64::MAX, vec![id(1), id(2)]).await.unwrap();
+    assert_eq!(stored.written, 3);
+    let [(key, usage)] = &stored.keys[..] else { panic!("{stored:?}") };
+    assert_eq!((key, usage.requests), (&id(1), i64::MAX.cast_unsigned()));
+}
+
+#[tokio::test]
+async fn a_batch_counts_once_and_only_forward() {
+    let folder = Folder::new();
+    let store = with_two(folder.store().await).await;
+    let batch = |sequence, requests, seconds| {
+        let (used, gone) = (id(1), id(9));
+        let keys = vec![KeyUse::new(used, requests, at(seconds)), KeyUse::new(gone, 1, at(1))];
+        UsageBatch::new(7, sequence, keys)
+    };
+    for (sequence, requests, seconds) in [(1, 2, 10), (1, 2, 10), (2, 3, 5), (1, 9, 99)] {
+        store.add_usage(batch(sequence, requests, seconds)).await.unwrap();
+    }
+    let stored = store.usage(7, vec![id(1), id(9)]).await.unwrap();
+    assert_eq!((stored.written, stored.keys.len()), (2, 1), "keys that are gone have no usage");
+    assert_eq!((stored.keys[0].1.requests, stored.keys[0].1.last_used_at), (5, Some(at(10))));
+    assert_eq!(store.usage(8, vec![]).await.unwrap().written, 0, "of another node");
+}
+
+#[tokio::test]
+async fn usage_goes_with_its_key_and_numbers_after_a_day() {
+    let folder = Folder::new();
+    let store = with_two(folder.store().await).await;
+    let batch = |node| UsageBatch::new(node, 1, vec![KeyUse::new(id(1), 1, at(1))]);
+    store.add_usage(batch(1)).await.unwrap();
+    sql(&store, "DELETE FROM keygate_keys WHERE id = 'key_1'").await;
+    assert!(store.usage(1, vec![id(1)]).await.unwrap().keys.is_empty());
+    sql(&store, "UPDATE keygate_usage_nodes SET written_at = written_at - 86401000000").await;
+    store.add_usage(batch(2)).await.unwrap();
+    assert_eq!(super::number(&store, "SELECT count(*) FROM keygate_usage_nodes").await, 1);
+}
