@@ -45,6 +45,7 @@ pub fn compare() -> Vec<Target> {
     for _ in 0..ROUNDS {
         random.shuffle(&mut order);
         for &at in &order {
+            clients[at].round();
             rates[at].push(clients[at].round());
         }
     }

@@ -59,7 +59,7 @@ pub fn credentials(keys: usize) -> Vec<String> {
 ///
 /// Nothing proves that its answers still hold, so it believes them for an hour.
 pub fn keyring(capacity: usize) -> Keyring {
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     Keyring::builder(EveryKey, KeyFormat::base62("ck", 32).unwrap())
         .scopes(SCOPES)
         .max_staleness(hour)

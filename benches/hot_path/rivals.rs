@@ -37,7 +37,7 @@ pub const REFUSED: &str = "429 of tower_governor";
 const BURST: NonZeroU32 = NonZeroU32::new(4_000).unwrap();
 /// 4,000 a second, as keygate has it here.
 const INTERVAL: Duration = Duration::from_micros(250);
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 const SECRET: &[u8] = b"a secret of thirty-two bytes: ok";
 
 static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");

@@ -20,8 +20,9 @@ use crate::keys::Random;
 const ROUNDS: usize = 500;
 /// So few that most rounds end before the scheduler takes the processor away.
 const REQUESTS: u64 = 200;
-/// Before each round, not measured: they bring the variant back into the processor's caches.
-const LEAD_IN: u64 = 300;
+/// Before each round, not measured, a request with each key of a variant that has no more: they
+/// bring what it keeps back into the processor's caches, as in a server that does nothing else.
+const LEAD_IN: u64 = 1_000;
 
 /// Look-ups of a keyring run here.
 pub static RUNTIME: LazyLock<Runtime> =
@@ -38,6 +39,9 @@ pub trait Variant {
 
     /// Sends that many requests, each with a key drawn anew.
     fn round(&mut self, requests: u64) -> Sample;
+
+    /// Sends a request with each of so many keys, one after the other.
+    fn lead_in(&mut self, requests: u64);
 }
 
 /// What a round took.
@@ -107,6 +111,14 @@ where
         }
         total
     }
+
+    fn lead_in(&mut self, requests: u64) {
+        let first = self.random.below(self.credentials.len());
+        let (before, after) = self.credentials.split_at(first);
+        let turn = after.iter().chain(before).take(usize::try_from(requests).unwrap());
+        let values = turn.map(|credential| value(credential)).collect();
+        at_once(send(&mut self.service, values, Some(self.expected)));
+    }
 }
 
 /// Sends a request for each value; all are answered at once but the first ones with a new key.
@@ -158,7 +170,7 @@ pub fn interleaved(variants: &mut [Box<dyn Variant>]) -> Vec<Series> {
     for _ in 0..ROUNDS {
         random.shuffle(&mut order);
         for &at in &order {
-            variants[at].round(LEAD_IN);
+            variants[at].lead_in(LEAD_IN);
             let sample = variants[at].round(REQUESTS);
             series[at].nanos.push(sample.time.as_nanos() as f64 / REQUESTS as f64);
             series[at].allocations += sample.allocations as f64 / (REQUESTS * ROUNDS as u64) as f64;

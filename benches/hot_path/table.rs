@@ -75,7 +75,7 @@ pub fn targets(all: &[Series]) -> Vec<Target> {
     let many = each_round(&many, |round| (round[0] - round[1]) / (round[2] - round[3]));
     vec![
         at_most("authentication hit, over bare's own cost", over_bare(AUTH, BARE), 1.7, Some(1.1)),
-        at_most("the pair, over bare's own cost", over_bare(PAIR, BARE), f64::INFINITY, None),
+        at_most("the pair, over bare's own cost", over_bare(PAIR, BARE), 2.6, None),
         at_most(
             "the pair / from_fn + tower_governor",
             added(PAIR, WITH_TOWER_GOVERNOR),
