@@ -109,6 +109,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("hmac", &["key"]),
     ("crc32fast", &["key"]),
     ("ipnet", &["client_ip"]),
+    ("askama", &["manage/page"]),
     ("base64", &["manage"]),
     ("sqlx", &["store/sql", "store/sqlite", "store/postgres"]),
     ("subtle", &["manage"]),

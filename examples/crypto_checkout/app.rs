@@ -21,10 +21,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use keygate::manage::{self, BasicAuth};
+use keygate::manage::{BasicAuth, Dashboard};
 use keygate::{
     AccountId, AuthLayer, Clock, EnvelopeLayer, IdempotencyLayer, KeyFormat, KeyStore, Keyring,
-    KeyringBuilder, Quota, RateLimitLayer, TrustedProxies,
+    KeyringBuilder, Mode, Quota, RateLimitLayer, TrustedProxies,
 };
 use serde::Serialize;
 use tower::ServiceBuilder;
@@ -65,9 +65,18 @@ pub(crate) fn app(
         .trusted_proxies(proxies.clone());
     Router::new()
         .nest("/api/v1", api(keys, proxies, redis, once))
-        .nest("/dashboard/api", manage::router(keys.clone(), operator))
+        .nest("/dashboard", dashboard(keys).router(operator))
         .fallback(keygate::not_found)
         .layer(EnvelopeLayer::standard().with_clock(Arc::clone(keys.clock())))
+}
+
+/// The page of keys, in the service's words.
+fn dashboard(keys: &Keyring) -> Dashboard {
+    Dashboard::new(keys.clone())
+        .service("Crypto Checkout")
+        .mode_hint(Mode::Live, "Moves real funds")
+        .mode_hint(Mode::Test, "Simulated: objects of its own, no funds")
+        .example("curl {origin}/api/v1/payment_links -H 'Authorization: Bearer {key}'")
 }
 
 fn api(keys: &Keyring, proxies: TrustedProxies, redis: &Redis, once: IdempotencyLayer) -> Router {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use keygate::envelope::ShortRequestIds;
-use keygate::manage::{self, BasicAuth};
+use keygate::manage::{BasicAuth, Dashboard};
 use keygate::{
     AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder, Mode,
     PlanName, Plans, Quota, RateLimitLayer, TrustedProxies,
@@ -91,13 +91,26 @@ pub(crate) fn app(
         .trusted_proxies(proxies.clone());
     Router::new()
         .nest("/v1", api(keys, environment, proxies, redis))
-        .nest("/dashboard/api", manage::router(keys.clone(), operator))
+        .nest("/dashboard", dashboard(keys).router(operator))
         .fallback(keygate::not_found)
         .layer(
             EnvelopeLayer::new(PayKoreEnvelope)
                 .request_ids(ShortRequestIds)
                 .with_clock(Arc::clone(keys.clock())),
         )
+}
+
+/// The page of keys, in the service's words.
+fn dashboard(keys: &Keyring) -> Dashboard {
+    Dashboard::new(keys.clone())
+        .service("PayKore")
+        .name_label("Label")
+        .account_label("Partner")
+        .plan_label("Tier")
+        .expiry_label("Expiry")
+        .mode_hint(Mode::Live, "For the live environment")
+        .mode_hint(Mode::Test, "For the sandbox")
+        .example("curl {origin}/v1/wallets -H 'X-API-Key: {key}'")
 }
 
 fn api(keys: &Keyring, environment: Environment, proxies: TrustedProxies, redis: &Redis) -> Router {

@@ -22,9 +22,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use keygate::client_ip::TrustedProxies;
-use keygate::manage::{self, BasicAuth};
+use keygate::manage::{BasicAuth, Dashboard};
 use keygate::{
-    AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder,
+    AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder, Mode,
     ModeWords, Quota, RateLimitLayer,
 };
 use tower::ServiceBuilder;
@@ -65,9 +65,22 @@ pub(crate) fn app(
     Router::new()
         .nest("/v1", api(keys, proxies, accounts, redis))
         // The HTTPS rule is the API's: the dashboard opens on loopback.
-        .nest("/dashboard/api", manage::router(keys.clone(), operator))
+        .nest("/dashboard", dashboard(keys).router(operator))
         .fallback(keygate::not_found)
         .layer(EnvelopeLayer::new(PikEnvelope).with_clock(Arc::clone(keys.clock())))
+}
+
+/// The page of keys, in the service's words.
+fn dashboard(keys: &Keyring) -> Dashboard {
+    Dashboard::new(keys.clone())
+        .service("PIK")
+        .mode_hint(Mode::Live, "Moves real funds")
+        .mode_hint(Mode::Test, "Simulated")
+        .account_label("Platform account")
+        .example(
+            "curl {origin}/v1/payment-links -H 'x-forwarded-proto: https' \
+             -H 'Authorization: Bearer {key}'",
+        )
 }
 
 fn api(keys: &Keyring, proxies: TrustedProxies, accounts: &Accounts, redis: &Redis) -> Router {

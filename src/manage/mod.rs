@@ -63,6 +63,8 @@ mod cross_site;
 mod dto;
 mod gate;
 mod handlers;
+mod page;
+mod problem;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -71,20 +73,35 @@ use crate::Keyring;
 
 pub use basic_auth::BasicAuth;
 pub use gate::Gate;
+pub use page::Dashboard;
 
 /// The management API, to be nested under a prefix; see [the module](self).
 pub fn router<S>(keyring: Keyring, gate: impl Gate) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
+    api()
+        // With a fallback of its own the gate also stands before unknown paths.
+        .fallback(crate::not_found)
+        .layer(gate::GateLayer::new(gate))
+        .with_state(keyring)
+}
+
+/// The page and the management API, to be nested under a prefix; see [the module](self).
+///
+/// [`Dashboard`] is the same in a service's own words.
+pub fn dashboard<S>(keyring: Keyring, gate: impl Gate) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    Dashboard::new(keyring).router(gate)
+}
+
+fn api() -> Router<Keyring> {
     Router::new()
         .route("/keys", get(handlers::list).post(handlers::issue))
         .route("/keys/{id}", get(handlers::find).patch(handlers::update))
         .route("/keys/{id}/revoke", post(handlers::revoke))
         .route("/keys/{id}/rotate", post(handlers::rotate))
         .route("/scopes", get(handlers::scopes))
-        // With a fallback of its own the gate also stands before unknown paths.
-        .fallback(crate::not_found)
-        .layer(gate::GateLayer::new(gate))
-        .with_state(keyring)
 }
