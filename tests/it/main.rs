@@ -17,6 +17,7 @@ mod faults;
 mod idempotency;
 mod keyring;
 mod management;
+mod page;
 mod paykore;
 mod pictures;
 mod pik;

@@ -14,6 +14,7 @@ pub(super) struct Asset {
 pub(super) const STYLE: Asset = Asset::new("text/css; charset=utf-8", include_str!("page.css"));
 pub(super) const SCRIPT: Asset =
     Asset::new("text/javascript; charset=utf-8", include_str!("page.js"));
+pub(super) const ICON: Asset = Asset::new("image/svg+xml", include_str!("icon.svg"));
 
 impl Asset {
     const fn new(content_type: &'static str, text: &'static str) -> Self {
@@ -35,6 +36,10 @@ impl Asset {
 
 pub(super) async fn style(RawQuery(query): RawQuery) -> Response {
     STYLE.respond(query.as_deref())
+}
+
+pub(super) async fn icon(RawQuery(query): RawQuery) -> Response {
+    ICON.respond(query.as_deref())
 }
 
 pub(super) async fn script(RawQuery(query): RawQuery) -> Response {

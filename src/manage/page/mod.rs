@@ -124,6 +124,7 @@ impl Dashboard {
             .route("/api-keys", get(handlers::page))
             .route("/api-keys/list", get(handlers::list))
             .route("/api-keys/page.css", get(assets::style))
+            .route("/api-keys/icon.svg", get(assets::icon))
             .route("/api-keys/page.js", get(assets::script))
             .with_state(Arc::new(self));
         Router::new()

@@ -132,7 +132,7 @@ function showProblems(form, { detail, errors = [] }) {
   for (const error of errors) {
     const place = error.name && form.querySelector(`[data-problem="${CSS.escape(error.name)}"]`);
     if (!place) continue;
-    place.textContent = error.detail;
+    place.textContent = error.detail[0].toUpperCase() + error.detail.slice(1) + '.';
     place.hidden = false;
     const fields = place.parentElement.querySelectorAll('input, select');
     for (const field of fields) field.setAttribute('aria-invalid', 'true');

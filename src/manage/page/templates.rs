@@ -1,7 +1,7 @@
 use askama::Template;
 
 use super::Dashboard;
-use super::assets::{SCRIPT, STYLE};
+use super::assets::{ICON, SCRIPT, STYLE};
 use super::list::List;
 use super::query::Query;
 use super::view::{State, pace};
@@ -26,6 +26,7 @@ pub(super) struct PageTemplate<'a> {
     lifetimes: &'static [Lifetime],
     style: String,
     script: String,
+    icon: String,
 }
 
 /// The list, as a part of the page and alone.
@@ -109,6 +110,7 @@ impl<'a> PageTemplate<'a> {
             lifetimes: LIFETIMES,
             style: STYLE.version(),
             script: SCRIPT.version(),
+            icon: ICON.version(),
         }
     }
 }

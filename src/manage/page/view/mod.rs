@@ -9,6 +9,9 @@ use super::moment::Moment;
 use crate::store::{KeyRecord, KeyStatus, KeyUsage};
 use crate::{KeyId, KeyKind, Keyring, Mode, Quota};
 
+/// So many scopes are shown at once; to hide a single one would save nothing.
+const FEW: usize = 3;
+
 /// A key as a row of the list.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -19,6 +22,8 @@ pub(super) struct Row {
     pub(super) mode: String,
     pub(super) is_live: bool,
     pub(super) scopes: Vec<String>,
+    /// Those that are shown when they are asked for.
+    pub(super) more_scopes: Vec<String>,
     /// Whom it belongs to, unless that is who keys belong to anyway.
     pub(super) account: Option<String>,
     pub(super) plan: Option<String>,
@@ -78,6 +83,8 @@ impl Row {
     fn new(key: Known, hints: &HashMap<KeyId, String>, keyring: &Keyring, now: SystemTime) -> Self {
         let Known { record, usage, hours, rotated_at } = key;
         let is_active = record.status(now) == KeyStatus::Active;
+        let mut scopes: Vec<_> = record.scopes.iter().map(ToString::to_string).collect();
+        let more_scopes = if scopes.len() > FEW + 1 { scopes.split_off(FEW) } else { Vec::new() };
         let is_default = record.account == *keyring.default_account();
         Self {
             state: State::of(&record, &usage, rotated_at, now),
@@ -86,7 +93,8 @@ impl Row {
             is_publishable: record.kind == KeyKind::Publishable,
             mode: keyring.word(record.mode).to_owned(),
             is_live: record.mode == Mode::Live,
-            scopes: record.scopes.iter().map(ToString::to_string).collect(),
+            scopes,
+            more_scopes,
             account: (!is_default).then(|| record.account.to_string()),
             plan: record.plan.map(|plan| plan.to_string()),
             quota: record.quota.map(pace),

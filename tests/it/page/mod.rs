@@ -1,0 +1,4 @@
+//! The page of keys: what it answers, and what becomes of it in a real browser.
+
+mod browser;
+mod pictures;
