@@ -1,6 +1,5 @@
 //! A Chromium without a window, driven as its driver lets anybody drive it.
 
-use std::future::Future;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{sleep, timeout};
 
 use crate::support::Folder;
-use crate::support::throwaway::{PATIENCE, signal, skip, variable};
+use crate::support::throwaway::{PATIENCE, skip, variable};
 
 /// Between two looks at whether something has come true.
 const LOOK: Duration = Duration::from_millis(50);
