@@ -142,8 +142,8 @@ pub use key::{
     KeyId, ModeWords, NoRandomness, Pepper,
 };
 pub use keyring::{
-    Health, InvalidKeyring, IssuedKey, KeyFilter, KeyPage, KeyUpdate, Keyring, KeyringBuilder,
-    KeyringError, NewKey,
+    Health, HourlyUsage, InvalidKeyring, IssuedKey, KeyFilter, KeyPage, KeyUpdate, Keyring,
+    KeyringBuilder, KeyringError, NewKey,
 };
 pub use on_behalf_of::OnBehalfOfLayer;
 pub use principal::{AccountId, InvalidAccountId, KeyKind, Mode, Principal};

@@ -47,7 +47,7 @@ use crate::idempotency::{Begin, Begun, Finish, IdempotencyStore, Lease};
 use crate::principal::{Claims, Lineage, Uses};
 use crate::store::{
     ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
-    StoredUsage, UsageBatch,
+    StoredHours, StoredUsage, UsageBatch,
 };
 use crate::{AccountId, KeyHash, KeyId, KeyKind, Mode, Principal, ScopeName};
 
@@ -327,6 +327,18 @@ impl<S: KeyStore> KeyStore for FaultyStore<S> {
         self.refuse_usage()?;
         self.suffer().await?;
         self.inner.usage(node, ids).await
+    }
+
+    async fn hourly_usage(
+        &self,
+        node: u64,
+        id: KeyId,
+        since: SystemTime,
+    ) -> Result<StoredHours, StoreError> {
+        self.state.usage_reads.fetch_add(1, Ordering::SeqCst);
+        self.refuse_usage()?;
+        self.suffer().await?;
+        self.inner.hourly_usage(node, id, since).await
     }
 }
 

@@ -3,16 +3,19 @@
 //! It stands for a table in a database that was there before keygate: its columns are the
 //! application's, each method below would be one statement, and a mutation one transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keygate::store::{
     Cursor, KeyQuery, KeyRecord, KeyStore, KeyUsage, KeyUse, Outcome, RecordUpdate, Rotation,
-    StoreError, StoredUsage, UsageBatch,
+    StoreError, StoredHours, StoredUsage, UsageBatch,
 };
 use keygate::{AccountId, KeyHash, KeyId, KeyKind, Mode, PlanName, Quota, ScopeName};
+
+/// How long the figures of an hour are kept.
+const KEPT: Duration = Duration::from_hours(48);
 
 /// A row as the application has it: texts and numbers.
 #[derive(Debug, Clone)]
@@ -51,6 +54,7 @@ pub(crate) struct CredentialTable {
 #[derive(Debug, Default)]
 struct Uses {
     by_credential: HashMap<KeyId, KeyUsage>,
+    by_hour: BTreeMap<(SystemTime, KeyId), u64>,
     /// The last batch of each node: one that is sent again counts once.
     written: HashMap<u64, u64>,
 }
@@ -149,7 +153,12 @@ impl KeyStore for CredentialTable {
             *written = batch.sequence;
             for used in known {
                 uses.by_credential.entry(used.id.clone()).or_default().add(used);
+                let hour = uses.by_hour.entry((used.hour(), used.id.clone())).or_default();
+                *hour = hour.saturating_add(used.requests);
             }
+            // Nobody asks for what is older than a day.
+            let newest = uses.by_hour.last_key_value().map(|((hour, _), _)| *hour);
+            uses.by_hour.retain(|(hour, _), _| newest.is_none_or(|newest| newest < *hour + KEPT));
         }
         Ok(())
     }
@@ -159,6 +168,19 @@ impl KeyStore for CredentialTable {
         let written = uses.written.get(&node).copied().unwrap_or_default();
         let found = |id: KeyId| uses.by_credential.get(&id).map(|found| (id, *found));
         Ok(StoredUsage::new(written, ids.into_iter().filter_map(found).collect()))
+    }
+
+    async fn hourly_usage(
+        &self,
+        node: u64,
+        id: KeyId,
+        since: SystemTime,
+    ) -> Result<StoredHours, StoreError> {
+        let uses = self.lock_uses();
+        let written = uses.written.get(&node).copied().unwrap_or_default();
+        let hours = uses.by_hour.iter().filter(|((hour, of), _)| *of == id && *hour >= since);
+        let hours = hours.map(|((hour, _), requests)| (*hour, *requests)).collect();
+        Ok(StoredHours::new(written, hours))
     }
 }
 

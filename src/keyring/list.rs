@@ -45,6 +45,7 @@ impl Keyring {
         query.status = filter.status;
         query.mode = filter.mode;
         query.account = filter.account;
+        query.search = filter.search;
         query.after = filter.cursor;
         // One more than asked for tells whether there is another page.
         query.limit = filter.limit + 1;

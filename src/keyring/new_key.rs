@@ -47,6 +47,7 @@ pub struct KeyFilter {
     pub(super) status: Option<KeyStatus>,
     pub(super) mode: Option<Mode>,
     pub(super) account: Option<AccountId>,
+    pub(super) search: Option<String>,
     pub(super) cursor: Option<crate::store::Cursor>,
     pub(super) limit: usize,
 }
@@ -187,7 +188,7 @@ impl IssuedKey {
 
 impl Default for KeyFilter {
     fn default() -> Self {
-        Self { status: None, mode: None, account: None, cursor: None, limit: 50 }
+        Self { status: None, mode: None, account: None, search: None, cursor: None, limit: 50 }
     }
 }
 
@@ -207,6 +208,14 @@ impl KeyFilter {
     /// Only those of this account.
     pub fn account(mut self, account: AccountId) -> Self {
         self.account = Some(account);
+        self
+    }
+
+    /// Only those whose name has this text in it.
+    ///
+    /// Letters of ASCII match in either case; `%` and `_` stand for themselves.
+    pub fn search(mut self, text: impl Into<String>) -> Self {
+        self.search = Some(text.into());
         self
     }
 

@@ -65,6 +65,12 @@ pub(super) struct ScopeView {
     pub(super) description: &'static str,
 }
 
+#[derive(Debug, Serialize)]
+pub(super) struct HourView {
+    hour: Option<String>,
+    requests: u64,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IssueBody {
@@ -143,6 +149,12 @@ impl KeyView {
             requests: usage.requests,
             status,
         }
+    }
+}
+
+impl HourView {
+    pub(super) fn new((hour, requests): (SystemTime, u64)) -> Self {
+        Self { hour: rfc3339(hour), requests }
     }
 }
 

@@ -8,8 +8,8 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::dto::{
-    self, IssueBody, IssuedView, KeyView, Listed, Page, RevokeBody, RotateBody, ScopeView,
-    UpdateBody,
+    self, HourView, IssueBody, IssuedView, KeyView, Listed, Page, RevokeBody, RotateBody,
+    ScopeView, UpdateBody,
 };
 use crate::store::{KeyRecord, KeyUsage};
 use crate::{ApiError, ErrorCode, IssuedKey, Json, KeyFilter, KeyId, Keyring, KeyringError};
@@ -23,6 +23,7 @@ pub(super) struct ListQuery {
     pub(super) status: Option<String>,
     pub(super) mode: Option<String>,
     pub(super) account: Option<String>,
+    pub(super) search: Option<String>,
     pub(super) limit: Option<String>,
     pub(super) cursor: Option<String>,
 }
@@ -57,6 +58,16 @@ pub(super) async fn find(
     let record = found.ok_or_else(no_such_key)?;
     let usage = keyring.usage(&record.id).await.map_err(to_api_error)?;
     Ok(Json(KeyView::new(record, usage, &keyring)))
+}
+
+pub(super) async fn usage(
+    State(keyring): State<Keyring>,
+    Path(id): Path<String>,
+) -> Result<Json<Listed<HourView>>, ApiError> {
+    let found = keyring.find(&key_id(&id)?).await.map_err(to_api_error)?;
+    let record = found.ok_or_else(no_such_key)?;
+    let usage = keyring.hourly_usage(&record.id).await.map_err(to_api_error)?;
+    Ok(Json(Listed { data: usage.hours().iter().copied().map(HourView::new).collect() }))
 }
 
 pub(super) async fn update(
@@ -119,6 +130,9 @@ impl ListQuery {
         }
         if let Some(id) = given(self.account) {
             filter = filter.account(dto::account(&id)?);
+        }
+        if let Some(text) = given(self.search) {
+            filter = filter.search(text);
         }
         if let Some(limit) = given(self.limit) {
             let limit = limit.parse().ok().filter(|limit| (1..=200).contains(limit));

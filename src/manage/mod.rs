@@ -11,12 +11,13 @@
 //!
 //! | request | body | answer |
 //! | --- | --- | --- |
-//! | `GET keys?status=&mode=&account=&limit=&cursor=` | | 200 `{"data":[KEY…],"next_cursor"}`, newest first |
+//! | `GET keys?status=&mode=&account=&search=&limit=&cursor=` | | 200 `{"data":[KEY…],"next_cursor"}`, newest first |
 //! | `POST keys` | `{"name","mode","scopes","kind"?,"account"?,"plan"?,"quota"?,"expires_at"?}` | 201 KEY with `"key"`, this once |
 //! | `GET keys/{id}` | | 200 KEY |
 //! | `PATCH keys/{id}` | any of `name`, `scopes`, `plan`, `quota`, `expires_at` | 200 KEY; 409 if revoked |
 //! | `POST keys/{id}/revoke` | `{"reason"?}` | 200 KEY; a second time unchanged |
 //! | `POST keys/{id}/rotate` | `{"overlap_seconds"}` | 201 the successor with `"key"`; 409 if revoked, expired or rotated |
+//! | `GET keys/{id}/usage` | | 200 `{"data":[{"hour","requests"}…]}`: 24 hours, the oldest first, the running one last |
 //! | `GET scopes` | | 200 `{"data":[{"name","description"}]}` |
 //!
 //! Nested under `/dashboard/api` the first is `/dashboard/api/keys`. A KEY has every field always,
@@ -34,6 +35,8 @@
 //! `status` is `active`, `revoked` or `expired`; the predecessor of a rotation is `active` until
 //! its `expires_at`. `requests` and `last_used_at` count the successful authentications of all
 //! nodes: those of this one at once, those of others once they have written them, each second.
+//! An hour's are counted likewise, see [`Keyring::hourly_usage`], and its `hour` is its beginning.
+//! `search` finds the keys with this text in their name; letters of ASCII match in either case.
 //! `limit` is 1 to 200, 50 unless set. A quota is `{"per_minute":N,"burst":N}`, the burst N unless
 //! given. Times are RFC 3339 in UTC. Modes are called as the keyring's formats call them.
 //!
@@ -101,6 +104,7 @@ fn api() -> Router<Keyring> {
     Router::new()
         .route("/keys", get(handlers::list).post(handlers::issue))
         .route("/keys/{id}", get(handlers::find).patch(handlers::update))
+        .route("/keys/{id}/usage", get(handlers::usage))
         .route("/keys/{id}/revoke", post(handlers::revoke))
         .route("/keys/{id}/rotate", post(handlers::rotate))
         .route("/scopes", get(handlers::scopes))

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{
     ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
-    StoredUsage, UsageBatch,
+    StoredHours, StoredUsage, UsageBatch,
 };
 use crate::unwind::caught;
 use crate::{KeyHash, KeyId};
@@ -33,6 +33,7 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn keeps_usage(&self) -> bool;
     fn add_usage(&self, batch: UsageBatch) -> Answer<'_, ()>;
     fn usage(&self, node: u64, ids: Vec<KeyId>) -> Answer<'_, StoredUsage>;
+    fn hourly_usage(&self, node: u64, id: KeyId, since: SystemTime) -> Answer<'_, StoredHours>;
 }
 
 impl<S: KeyStore> ErasedStore for S {
@@ -88,6 +89,10 @@ impl<S: KeyStore> ErasedStore for S {
 
     fn usage(&self, node: u64, ids: Vec<KeyId>) -> Answer<'_, StoredUsage> {
         survived(async move { KeyStore::usage(self, node, ids).await })
+    }
+
+    fn hourly_usage(&self, node: u64, id: KeyId, since: SystemTime) -> Answer<'_, StoredHours> {
+        survived(async move { KeyStore::hourly_usage(self, node, id, since).await })
     }
 }
 

@@ -1,15 +1,28 @@
 use std::collections::HashMap;
+use std::time::SystemTime;
 
-use super::{KeyUsage, StoredUsage, UsageBatch};
+use super::{KeyUsage, KeyUse, StoredHours, StoredUsage, UsageBatch};
 use crate::KeyId;
+
+/// How many hours of a key are kept, the latest ones that it was used in. No clock is asked: one
+/// that jumps takes nobody's figures.
+const HOURS: usize = 48;
 
 /// Usage in memory, by the rule of the port.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
-    keys: HashMap<KeyId, KeyUsage>,
+    keys: HashMap<KeyId, Line>,
     /// The last batch of each node; one keyring of this process is one.
     written: HashMap<u64, u64>,
     most: usize,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, Default)]
+struct Line {
+    usage: KeyUsage,
+    /// In their order, [`HOURS`] at the most.
+    hours: Vec<(SystemTime, u64)>,
 }
 
 impl Ledger {
@@ -27,8 +40,8 @@ impl Ledger {
         *written = batch.sequence;
         let mut dropped = 0_u64;
         for used in &batch.keys {
-            if let Some(usage) = self.keys.get_mut(&used.id) {
-                usage.add(used);
+            if let Some(line) = self.keys.get_mut(&used.id) {
+                line.add(used);
             } else if self.keys.len() < self.most {
                 self.keys.entry(used.id.clone()).or_default().add(used);
             } else {
@@ -39,9 +52,37 @@ impl Ledger {
     }
 
     pub(crate) fn read(&self, node: u64, ids: &[KeyId]) -> StoredUsage {
-        let written = self.written.get(&node).copied().unwrap_or_default();
-        let used = |id: &KeyId| Some((id.clone(), *self.keys.get(id)?));
-        StoredUsage { written, keys: ids.iter().filter_map(used).collect() }
+        let used = |id: &KeyId| Some((id.clone(), self.keys.get(id)?.usage));
+        StoredUsage { written: self.written(node), keys: ids.iter().filter_map(used).collect() }
+    }
+
+    pub(crate) fn hours(&self, node: u64, id: &KeyId, since: SystemTime) -> StoredHours {
+        let hours = self.keys.get(id).map_or(&[][..], |line| &line.hours);
+        let hours = hours.iter().copied().filter(|(hour, _)| *hour >= since).collect();
+        StoredHours { written: self.written(node), hours }
+    }
+
+    fn written(&self, node: u64) -> u64 {
+        self.written.get(&node).copied().unwrap_or_default()
+    }
+}
+
+impl Line {
+    fn add(&mut self, used: &KeyUse) {
+        self.usage.add(used);
+        let place = match self.hours.binary_search_by_key(&used.hour(), |(hour, _)| *hour) {
+            Ok(place) => place,
+            Err(place) => {
+                self.hours.insert(place, (used.hour(), 0));
+                place
+            }
+        };
+        if let Some((_, requests)) = self.hours.get_mut(place) {
+            *requests = requests.saturating_add(used.requests);
+        }
+        if self.hours.len() > HOURS {
+            self.hours.remove(0);
+        }
     }
 }
 
@@ -54,10 +95,9 @@ impl Default for Ledger {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::store::KeyUse;
 
     #[test]
     fn a_full_ledger_goes_on_with_the_keys_that_it_has() {
@@ -73,5 +113,19 @@ mod tests {
         let stored = ledger.read(1, &[key("a"), key("b")]);
         assert_eq!((stored.written, stored.keys.len()), (2, 1));
         assert_eq!(stored.keys[0].1.requests, 6);
+    }
+
+    #[test]
+    fn the_latest_hours_of_a_key_are_kept() {
+        let (mut ledger, id) = (Ledger::default(), KeyId::parse("a").unwrap());
+        let hour = |number: u64| UNIX_EPOCH + Duration::from_hours(number);
+        // As many as there is room for, then one after them and one before.
+        for (sequence, number) in (1..).zip((100..148).chain([148, 99, 148])) {
+            let used = KeyUse::new(id.clone(), 2, hour(number) + Duration::from_secs(3_599));
+            ledger.add(&UsageBatch::new(1, sequence, vec![used]));
+        }
+        let hours = ledger.hours(1, &id, UNIX_EPOCH).hours;
+        assert_eq!((hours.len(), hours[0], hours[47]), (48, (hour(101), 2), (hour(148), 4)));
+        assert_eq!(ledger.hours(1, &id, hour(148)).hours, [(hour(148), 4)]);
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Change, ChangeFeed, Cursor, KeyQuery, KeyRecord, KeyStore, Ledger, Outcome, RecordUpdate,
-    Rotation, StoreError, StoredUsage, UsageBatch,
+    Rotation, StoreError, StoredHours, StoredUsage, UsageBatch,
 };
 use crate::{KeyHash, KeyId};
 
@@ -119,6 +119,15 @@ impl KeyStore for MemoryStore {
 
     async fn usage(&self, node: u64, ids: Vec<KeyId>) -> Result<StoredUsage, StoreError> {
         Ok(self.state.lock().usage.read(node, &ids))
+    }
+
+    async fn hourly_usage(
+        &self,
+        node: u64,
+        id: KeyId,
+        since: SystemTime,
+    ) -> Result<StoredHours, StoreError> {
+        Ok(self.state.lock().usage.hours(node, &id, since))
     }
 }
 

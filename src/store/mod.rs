@@ -20,7 +20,8 @@
 //! 8. **Usage is no change of a key** and no feed tells of it. Where a store keeps it, requests add
 //!    up, the last use never goes back, a batch counts once however often it is sent, and uses of
 //!    keys that are not there are dropped. Figures are read with the number of the asking node's
-//!    last batch that is in them.
+//!    last batch that is in them. They are counted by the hour too, each by [`KeyUse::hour`], and
+//!    an hour is kept for two days at the least.
 //!
 //! The suite `store_conformance!` (feature `test-util`) tests these rules on any store.
 //!
@@ -69,7 +70,8 @@ pub use record::{KeyRecord, KeyStatus, RecordUpdate};
 pub use sql::{Changed, Watch};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
-pub use usage::{KeyUsage, KeyUse, StoredUsage, UsageBatch};
+pub(crate) use usage::hour_of;
+pub use usage::{KeyUsage, KeyUse, StoredHours, StoredUsage, UsageBatch};
 
 use crate::{KeyHash, KeyId};
 
@@ -136,7 +138,7 @@ pub trait KeyStore: Send + Sync + 'static {
     /// Whether the store keeps usage.
     ///
     /// Where it does not, as by default, each keyring counts for itself in memory. One that does
-    /// implements [`Self::add_usage`] and [`Self::usage`] as well.
+    /// implements [`Self::add_usage`], [`Self::usage`] and [`Self::hourly_usage`] as well.
     fn keeps_usage(&self) -> bool {
         false
     }
@@ -161,6 +163,18 @@ pub trait KeyStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<StoredUsage, StoreError>> + Send {
         let _ = (node, ids);
         async { Ok(StoredUsage::default()) }
+    }
+
+    /// The requests of this key in each hour that begins at `since` or later, and how much of
+    /// `node`'s own is in them, as of one moment.
+    fn hourly_usage(
+        &self,
+        node: u64,
+        id: KeyId,
+        since: SystemTime,
+    ) -> impl Future<Output = Result<StoredHours, StoreError>> + Send {
+        let _ = (node, id, since);
+        async { Ok(StoredHours::default()) }
     }
 }
 

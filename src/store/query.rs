@@ -26,6 +26,9 @@ pub struct KeyQuery {
     pub mode: Option<Mode>,
     /// Only those of this account.
     pub account: Option<AccountId>,
+    /// Only those whose name has this text in it. Letters of ASCII match in either case, and no
+    /// character stands for others.
+    pub search: Option<String>,
     /// Only those that come after this place.
     pub after: Option<Cursor>,
     /// How many at the most.
@@ -60,7 +63,7 @@ impl KeyQuery {
     /// All keys, the first 50, their status told at `now`.
     #[must_use]
     pub fn new(now: SystemTime) -> Self {
-        Self { status: None, mode: None, account: None, after: None, limit: 50, now }
+        Self { status: None, mode: None, account: None, search: None, after: None, limit: 50, now }
     }
 
     /// Whether a record belongs to the answer, its place in the list aside.
@@ -71,6 +74,7 @@ impl KeyQuery {
         self.status.is_none_or(|status| record.status(self.now) == status)
             && self.mode.is_none_or(|mode| record.mode == mode)
             && self.account.as_ref().is_none_or(|account| record.account == *account)
+            && self.search.as_ref().is_none_or(|text| has_text(&record.name, text))
     }
 }
 
@@ -111,4 +115,8 @@ impl FromStr for Cursor {
             UNIX_EPOCH.checked_add(Duration::from_micros(micros)).ok_or(InvalidCursor)?;
         Ok(Self { created_at, id: KeyId::parse(id).map_err(|_| InvalidCursor)? })
     }
+}
+
+fn has_text(name: &str, text: &str) -> bool {
+    name.to_ascii_lowercase().contains(&text.to_ascii_lowercase())
 }

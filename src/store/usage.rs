@@ -1,6 +1,8 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::KeyId;
+
+const HOUR: Duration = Duration::from_hours(1);
 
 /// How a key has been used.
 ///
@@ -69,6 +71,17 @@ pub struct StoredUsage {
     pub keys: Vec<(KeyId, KeyUsage)>,
 }
 
+/// The requests of one key by the hour, as a store knows of them. See [`KeyUse::hour`] for an
+/// example.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredHours {
+    /// As [`StoredUsage::written`].
+    pub written: u64,
+    /// The beginning of an hour and the requests in it. Those without any may be left out.
+    pub hours: Vec<(SystemTime, u64)>,
+}
+
 impl KeyUsage {
     /// Adds what was used. The time of the last use never goes back.
     ///
@@ -93,6 +106,47 @@ impl KeyUse {
     pub fn new(id: KeyId, requests: u64, last_used_at: SystemTime) -> Self {
         Self { id, requests, last_used_at }
     }
+
+    /// The beginning of the hour that these requests are counted in: that of the last of them.
+    ///
+    /// The rule for every store. Hours are those of UTC.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use keygate::store::{KeyRecord, KeyStore, KeyUse, MemoryStore, UsageBatch};
+    /// use keygate::{AccountId, KeyHash, KeyId, Mode};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// let (store, id) = (MemoryStore::new(), KeyId::parse("key_1")?);
+    /// let account = AccountId::parse("acct_1")?;
+    /// let record = KeyRecord::new(id.clone(), KeyHash::of(b"text"), Mode::Test, account, UNIX_EPOCH);
+    /// store.insert(record).await?;
+    ///
+    /// let used = KeyUse::new(id.clone(), 2, UNIX_EPOCH + Duration::from_secs(3_601));
+    /// let hour = used.hour();
+    /// assert_eq!(hour, UNIX_EPOCH + Duration::from_secs(3_600));
+    /// store.add_usage(UsageBatch::new(7, 1, vec![used])).await?;
+    /// assert_eq!(store.hourly_usage(7, id, UNIX_EPOCH).await?.hours, [(hour, 2)]);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn hour(&self) -> SystemTime {
+        hour_of(self.last_used_at)
+    }
+}
+
+impl StoredHours {
+    /// Figures that hold everything of the asking node up to the batch `written`.
+    #[must_use]
+    pub fn new(written: u64, hours: Vec<(SystemTime, u64)>) -> Self {
+        Self { written, hours }
+    }
+}
+
+/// The beginning of the hour of a time.
+pub(crate) fn hour_of(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    UNIX_EPOCH + Duration::from_secs(since - since % HOUR.as_secs())
 }
 
 impl StoredUsage {

@@ -2,7 +2,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::SystemTime;
 
 use crate::KeyId;
-use crate::store::{KeyUsage, KeyUse, StoredUsage, UsageBatch};
+use crate::store::{KeyUsage, KeyUse, StoredHours, StoredUsage, UsageBatch};
 
 /// What this node has counted and the store may not have yet: pure.
 ///
@@ -152,11 +152,20 @@ impl Snapshot {
             stored.keys.iter().map(|(id, usage)| (id, *usage)).collect();
         let total = |(id, uses): (KeyId, Vec<(u64, KeyUse)>)| {
             let mut usage = figures.get(&id).copied().unwrap_or_default();
-            let missing = uses.iter().filter(|(sequence, _)| *sequence > stored.written);
-            missing.for_each(|(_, used)| usage.add(used));
+            missing(&uses, stored.written).for_each(|used| usage.add(used));
             usage
         };
         self.0.into_iter().map(total).collect()
+    }
+
+    /// As [`Self::on_top_of`] for the hours of a key. One may be there several times.
+    pub(super) fn hours_on_top_of(self, stored: StoredHours) -> Vec<(SystemTime, u64)> {
+        let mut hours = stored.hours;
+        for (_, uses) in &self.0 {
+            let here = missing(uses, stored.written).map(|used| (used.hour(), used.requests));
+            hours.extend(here);
+        }
+        hours
     }
 
     /// What this node counted and the store may not have.
@@ -164,4 +173,9 @@ impl Snapshot {
     pub(super) fn alone(self) -> Vec<KeyUsage> {
         self.on_top_of(&StoredUsage::default())
     }
+}
+
+/// The uses that a store does not have which has batches up to this number.
+fn missing(uses: &[(u64, KeyUse)], written: u64) -> impl Iterator<Item = &KeyUse> {
+    uses.iter().filter(move |(sequence, _)| *sequence > written).map(|(_, used)| used)
 }

@@ -10,7 +10,10 @@
 //!    usage was not written. What finds no room is dropped, and counted.
 //! 4. Who reads takes what is in the book first and asks the store then. What the store has of this
 //!    node's batches it says by their numbers: nothing is counted twice or missed.
-//! 5. No use waits for the store, and no failure of it is a request's.
+//! 5. An hour's count has what was used in it, to within one [`INTERVAL`]: all that is written at
+//!    once is put where its last use was. Uses that wait for a store that fails wait together, and
+//!    so count where the last of them was.
+//! 6. No use waits for the store, and no failure of it is a request's.
 
 mod book;
 mod driver;
@@ -28,7 +31,9 @@ use tokio::time::timeout;
 
 use super::policy::to_micros;
 use crate::principal::Claims;
-use crate::store::{ErasedStore, KeyUsage, Ledger, StoreError, StoredUsage, UsageBatch};
+use crate::store::{
+    ErasedStore, KeyUsage, Ledger, StoreError, StoredHours, StoredUsage, UsageBatch,
+};
 use crate::{Clock, KeyId, telemetry};
 
 use book::{Book, Bounds, Snapshot};
@@ -115,6 +120,18 @@ impl Usage {
         let here = self.snapshot(ids);
         let stored = self.sink.usage(self.node(), ids.to_vec()).await?;
         Ok(here.on_top_of(&stored))
+    }
+
+    /// The requests of a key by the hour, of all nodes. An hour may be there several times.
+    pub(super) async fn hours(
+        &self,
+        id: &KeyId,
+        since: SystemTime,
+    ) -> Result<Vec<(SystemTime, u64)>, StoreError> {
+        // In this order, as above.
+        let here = self.snapshot(std::slice::from_ref(id));
+        let stored = self.sink.hourly_usage(self.node(), id.clone(), since).await?;
+        Ok(here.hours_on_top_of(stored))
     }
 
     /// Writes what was counted, one batch after the other, until one fails.
@@ -233,6 +250,18 @@ impl Sink {
         match self {
             Self::Store(store) => store.usage(node, ids).await,
             Self::Own(ledger) => Ok(ledger.lock().read(node, &ids)),
+        }
+    }
+
+    async fn hourly_usage(
+        &self,
+        node: u64,
+        id: KeyId,
+        since: SystemTime,
+    ) -> Result<StoredHours, StoreError> {
+        match self {
+            Self::Store(store) => store.hourly_usage(node, id, since).await,
+            Self::Own(ledger) => Ok(ledger.lock().hours(node, &id, since)),
         }
     }
 }

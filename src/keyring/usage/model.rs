@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use super::book::{Book, Bounds, Snapshot};
 use crate::KeyId;
-use crate::store::{KeyUsage, Ledger, StoredUsage, UsageBatch};
+use crate::store::{KeyUsage, Ledger, StoredHours, StoredUsage, UsageBatch};
 
 const NODE: u64 = 7;
 const LONGEST: usize = 9;
@@ -71,7 +71,8 @@ struct World {
 #[derive(Debug, Clone)]
 enum Half {
     Book(Snapshot),
-    Store(StoredUsage),
+    /// The second of both keys together.
+    Store(StoredUsage, StoredHours),
 }
 
 fn ids() -> [KeyId; 2] {
@@ -129,33 +130,48 @@ impl World {
                 return self.read(|world| Half::Book(world.book.of(&ids())));
             }
             Event::ReadStore if (self.flaw == Flaw::StoreFirst) == self.reading.is_none() => {
-                return self.read(|world| Half::Store(world.store.read(NODE, &ids())));
+                return self.read(Self::stored);
             }
             _ => return Ok(false),
         }
         Ok(true)
     }
 
+    fn stored(&self) -> Half {
+        let mut hours = StoredHours::default();
+        for id in ids() {
+            let stored = self.store.hours(NODE, &id, UNIX_EPOCH);
+            hours.hours.extend(stored.hours);
+            hours.written = stored.written;
+        }
+        Half::Store(self.store.read(NODE, &ids()), hours)
+    }
+
     fn read(&mut self, half: fn(&Self) -> Half) -> Result<bool, ()> {
         let second = half(self);
-        let (here, mut stored, began) = match (self.reading.take(), second) {
+        let (here, (mut stored, mut hours), began) = match (self.reading.take(), second) {
             (None, first) => {
                 self.reading = Some((first, self.counted));
                 return Ok(true);
             }
-            (Some((Half::Book(here), began)), Half::Store(stored))
-            | (Some((Half::Store(stored), began)), Half::Book(here)) => (here, stored, began),
+            (Some((Half::Book(here), began)), Half::Store(stored, hours))
+            | (Some((Half::Store(stored, hours), began)), Half::Book(here)) => {
+                (here, (stored, hours), began)
+            }
             _ => return Ok(false),
         };
         if self.flaw == Flaw::NumbersUnread {
-            stored.written = 0;
+            (stored.written, hours.written) = (0, 0);
         }
+        let by_hour = here.clone().hours_on_top_of(hours);
+        let by_hour: u64 = by_hour.iter().map(|(_, requests)| requests).sum();
         let total = here.on_top_of(&stored);
         let total = [0, 1].map(|key: usize| total.get(key).map_or(0, |u: &KeyUsage| u.requests));
         let right = (0..2).all(|key| {
             (began[key]..=self.counted[key]).contains(&total[key]) && total[key] >= self.told[key]
         });
         self.told = total;
+        let right = right && by_hour == total.iter().sum::<u64>();
         if right { Ok(true) } else { Err(()) }
     }
 }

@@ -3,7 +3,7 @@ use std::thread;
 
 use super::*;
 use crate::principal::{Lineage, Uses};
-use crate::store::{KeyRecord, KeyStore, MemoryStore};
+use crate::store::{KeyRecord, KeyStore, KeyUse, MemoryStore};
 use crate::test_util::{Fault, FaultyStore};
 use crate::{AccountId, KeyHash, KeyKind, ManualClock, Mode, ScopeSet};
 
@@ -152,6 +152,41 @@ async fn g2_what_cannot_be_written_is_kept_and_read() {
         usage.flush().await;
         assert_eq!((requests(&usage, "key_1").await, usage.pending()), (5, 0), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn c6_hours_have_what_was_used_in_them_written_or_not() {
+    const HOUR: Duration = Duration::from_hours(1);
+    let (store, clock, first) = bench().await;
+    let second = usage(&store, &clock);
+    let began = KeyUse::new(id("key_1"), 0, clock.wall()).hour();
+    for (node, times) in [(&first, 2), (&second, 3), (&first, 4), (&first, 1)] {
+        for _ in 0..times {
+            node.count(&cached("key_1"), clock.monotonic());
+        }
+        second.flush().await;
+        clock.advance(HOUR);
+    }
+    let hours = |stored: Vec<(SystemTime, u64)>| {
+        let mut sums = [0; 4];
+        for (hour, requests) in stored {
+            let place = hour.duration_since(began).unwrap().as_secs() / 3_600;
+            sums[usize::try_from(place).unwrap()] += requests;
+        }
+        sums
+    };
+    let told = async |node: &Usage| hours(node.hours(&id("key_1"), began).await.unwrap());
+    // What waited in one book is put where the last of it was; what was gathered before stays.
+    assert_eq!((told(&first).await, told(&second).await), ([0, 3, 0, 7], [0, 3, 0, 0]));
+    first.flush().await;
+    assert_eq!((told(&first).await, told(&second).await), ([0, 3, 0, 7], [0, 3, 0, 7]));
+    first.count(&cached("key_1"), clock.monotonic().checked_sub(HOUR).unwrap());
+    assert_eq!(told(&first).await, [0, 3, 0, 8]);
+    store.set(Fault::Fail);
+    first.flush().await;
+    assert!(first.hours(&id("key_1"), began).await.is_err());
+    store.set(Fault::None);
+    assert_eq!(told(&first).await, [0, 3, 0, 8], "sealed, and counted once");
 }
 
 #[tokio::test]

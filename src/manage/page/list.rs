@@ -82,17 +82,11 @@ async fn hours_of(
     keyring: &Keyring,
     now: SystemTime,
 ) -> Result<Vec<(SystemTime, u64)>, KeyringError> {
-    let first = first_hour(now);
-    if usage.last_used_at.is_none_or(|at| at < first) {
-        return Ok((0..HOURS).map(|hour| (first + HOUR * hour, 0)).collect());
+    let first = now.checked_sub(HOUR * HOURS).unwrap_or(UNIX_EPOCH);
+    // A use is counted when it is written, which may be in the next hour.
+    let is_recent = usage.last_used_at.is_some_and(|at| at + HOUR >= first);
+    if is_recent {
+        return Ok(keyring.hourly_usage(id).await?.hours().to_vec());
     }
-    let _ = (id, keyring);
-    Ok((0..HOURS).map(|hour| (first + HOUR * hour, 0)).collect())
-}
-
-/// The beginning of the first of the hours of which the running one is the last.
-fn first_hour(now: SystemTime) -> SystemTime {
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let running = since - since % HOUR.as_secs();
-    UNIX_EPOCH + Duration::from_secs(running).saturating_sub(HOUR * (HOURS - 1))
+    Ok((1..=HOURS).map(|hour| (first + HOUR * hour, 0)).collect())
 }

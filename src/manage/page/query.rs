@@ -28,6 +28,7 @@ impl Query {
     /// The keys that it asks for, by the rules of the JSON API.
     pub(super) fn filter(&self, keyring: &Keyring) -> Result<KeyFilter, ApiError> {
         let query = handlers::ListQuery {
+            search: Some(self.search.trim().to_owned()),
             status: Some(self.status.clone()),
             mode: Some(self.mode.clone()),
             account: Some(self.account.clone()),

@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "these are tests: a failure is to be heard of at once")]
 #![allow(clippy::missing_panics_doc, reason = "these are tests: they panic when a rule is broken")]
 
+mod search;
 mod usage;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use search::names_are_searched_for_a_text;
 pub use usage::{
-    a_batch_of_usage_counts_once, many_keys_are_one_batch, the_last_use_never_goes_back,
+    a_batch_of_usage_counts_once, an_hour_has_every_node_and_no_batch_twice,
+    many_keys_are_one_batch, requests_are_counted_by_the_hour, the_last_use_never_goes_back,
     the_nodes_count_for_themselves, usage_adds_up, usage_is_no_change, usage_says_how_far_it_goes,
     uses_of_keys_that_are_not_there_are_dropped,
 };
@@ -47,6 +50,7 @@ macro_rules! store_conformance {
             of_two_rotations_one_wins
             a_successor_of_what_has_changed_is_refused
             lists_are_newest_first_and_filtered
+            names_are_searched_for_a_text
             pages_join_without_gap_or_repeat
             times_are_kept_to_the_microsecond
             what_was_written_is_read_at_once
@@ -60,6 +64,8 @@ macro_rules! store_conformance {
             uses_of_keys_that_are_not_there_are_dropped
             usage_says_how_far_it_goes
             many_keys_are_one_batch
+            requests_are_counted_by_the_hour
+            an_hour_has_every_node_and_no_batch_twice
             usage_is_no_change
         );
     };

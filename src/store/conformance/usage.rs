@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{at, found, heard, record, stored};
 use crate::KeyId;
-use crate::store::{KeyStore, KeyUsage, KeyUse, UsageBatch};
+use crate::store::{KeyStore, KeyUsage, KeyUse, StoredHours, UsageBatch};
 
 const NODE: u64 = 7;
 const OTHER: u64 = 8;
@@ -137,6 +137,60 @@ pub async fn many_keys_are_one_batch(store: &impl KeyStore) {
     let stored = store.usage(NODE, ids).await.unwrap();
     let sum: u64 = stored.keys.iter().map(|(_, usage)| usage.requests).sum();
     assert_eq!((stored.keys.len(), sum), (100, 5_050));
+}
+
+/// The beginning of an hour, counted from one that the other times here do not lie in.
+fn hour(number: u64) -> u64 {
+    // 1,700,000,000 is 800 seconds into an hour.
+    7_200 - 800 + number * 3_600
+}
+
+async fn hours(store: &impl KeyStore, number: u8, since: u64) -> StoredHours {
+    let mut stored = store.hourly_usage(NODE, record(number).id, at(since)).await.unwrap();
+    stored.hours.sort_unstable();
+    stored
+}
+
+pub async fn requests_are_counted_by_the_hour(store: &impl KeyStore) {
+    if !store.keeps_usage() {
+        return;
+    }
+    stored(store, 1).await;
+    stored(store, 2).await;
+    assert_eq!(hours(store, 1, 0).await, StoredHours::default());
+    add(store, NODE, 1, &[used(1, 3, hour(0)), used(2, 1, hour(1))]).await;
+    add(store, NODE, 2, &[used(1, 4, hour(1) - 1), used(2, 2, hour(1))]).await;
+    add(store, NODE, 3, &[used(1, 5, hour(1))]).await;
+    add(store, NODE, 4, &[used(1, 6, hour(23) + 1)]).await;
+    // Late, and of an hour before.
+    add(store, NODE, 5, &[used(1, 7, hour(1) + 3_599), used(9, 1, hour(1))]).await;
+    let expected =
+        [(0, 7), (1, 12), (23, 6)].map(|(number, requests)| (at(hour(number)), requests));
+    assert_eq!(hours(store, 1, 0).await, StoredHours::new(5, expected.to_vec()));
+    assert_eq!(hours(store, 1, hour(1)).await.hours, expected[1..]);
+    assert_eq!(hours(store, 1, hour(23) + 1).await, StoredHours::new(5, Vec::new()));
+    assert_eq!(hours(store, 2, 0).await.hours, [(at(hour(1)), 3)]);
+    // Of a key that is not there.
+    assert_eq!(hours(store, 9, 0).await.hours, []);
+    assert_eq!(usage(store, 1).await.requests, 25);
+}
+
+pub async fn an_hour_has_every_node_and_no_batch_twice(store: &impl KeyStore) {
+    if !store.keeps_usage() {
+        return;
+    }
+    stored(store, 1).await;
+    for sequence in [1, 1, 2, 2, 1] {
+        add(store, NODE, sequence, &[used(1, 5, hour(0))]).await;
+    }
+    add(store, OTHER, 1, &[used(1, 100, hour(0))]).await;
+    let expected = StoredHours::new(2, vec![(at(hour(0)), 110)]);
+    assert_eq!(hours(store, 1, 0).await, expected);
+    // One that is as full as can be, which is not the same in every store.
+    add(store, NODE, 3, &[used(1, u64::MAX, hour(0))]).await;
+    add(store, NODE, 4, &[used(1, u64::MAX, hour(0))]).await;
+    let full = hours(store, 1, 0).await.hours.first().map(|(_, requests)| *requests);
+    assert!(full >= Some(i64::MAX.unsigned_abs()), "{full:?}");
 }
 
 pub async fn usage_is_no_change(store: &impl KeyStore) {

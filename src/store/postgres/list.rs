@@ -13,6 +13,11 @@ const ORDER: &str = " ORDER BY created_at DESC, id DESC LIMIT $6";
 
 /// The records that the query asks for.
 pub(super) async fn list(pool: &PgPool, query: KeyQuery) -> Result<Vec<KeyRecord>, StoreError> {
+    let search = query.search.as_ref().map(|text| text.to_ascii_lowercase());
+    // Postgres has no NUL in a text: it would refuse the question, and no name has one.
+    if search.as_ref().is_some_and(|text| text.contains('\0')) {
+        return Ok(Vec::new());
+    }
     let sql = sql(&query);
     let after = query.after.as_ref();
     let question = || {
@@ -23,6 +28,7 @@ pub(super) async fn list(pool: &PgPool, query: KeyQuery) -> Result<Vec<KeyRecord
             .bind(after.map(Cursor::created_at).map(timestamp))
             .bind(after.map(|place| place.id().as_str()))
             .bind(i64::try_from(query.limit).unwrap_or(i64::MAX))
+            .bind(search.as_deref())
     };
     let (_, rows) = read(pool, question).await?;
     rows.iter().map(record).collect()
@@ -41,6 +47,8 @@ fn sql(query: &KeyQuery) -> String {
             KeyStatus::Revoked => " AND revoked_at IS NOT NULL",
             KeyStatus::Expired => " AND revoked_at IS NULL AND expires_at <= $3",
         }),
+        // By this collation `lower` knows the letters of ASCII only.
+        query.search.as_ref().map(|_| " AND strpos(lower(name COLLATE \"C\"), $7) > 0"),
         query.after.as_ref().map(|_| " AND (created_at, id) < ($4, $5)"),
     ];
     let conditions = conditions.into_iter().flatten();

@@ -88,7 +88,7 @@ use tokio::sync::mpsc;
 use super::sql::{KEYS, Told, Topics, Watch, key_change};
 use super::{
     ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
-    StoredUsage, UsageBatch,
+    StoredHours, StoredUsage, UsageBatch,
 };
 use crate::{KeyHash, KeyId};
 
@@ -261,6 +261,15 @@ impl KeyStore for PostgresStore {
 
     async fn usage(&self, node: u64, ids: Vec<KeyId>) -> Result<StoredUsage, StoreError> {
         usage::usage(&self.own, node, &ids).await
+    }
+
+    async fn hourly_usage(
+        &self,
+        node: u64,
+        id: KeyId,
+        since: SystemTime,
+    ) -> Result<StoredHours, StoreError> {
+        usage::hours(&self.own, node, &id, since).await
     }
 }
 

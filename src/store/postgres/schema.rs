@@ -9,9 +9,10 @@ use crate::store::StoreError;
 use crate::store::sql::{SchemaVersion, applied, check, store_error};
 
 /// The first makes version 1 of the schema, and so on.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/postgres/0001_keys.sql"),
     include_str!("../../../migrations/postgres/0002_idempotency.sql"),
+    include_str!("../../../migrations/postgres/0003_usage_hours.sql"),
 ];
 
 /// Where the tables are or would be. All of it by the default schema, and not by wherever the

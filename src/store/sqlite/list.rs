@@ -40,6 +40,11 @@ fn question(query: &KeyQuery) -> QueryBuilder<Sqlite> {
             question.push_bind(nearest_micros(query.now)).push(")");
         }
     }
+    if let Some(text) = &query.search {
+        // SQLite's `lower` knows the letters of ASCII, and `instr` no wildcards.
+        question.push(" AND instr(lower(name), ").push_bind(text.to_ascii_lowercase());
+        question.push(") > 0");
+    }
     if let Some(place) = &query.after {
         question.push(" AND (created_at, id) < (").push_bind(nearest_micros(place.created_at()));
         question.push(", ").push_bind(place.id().to_string()).push(")");
@@ -65,12 +70,13 @@ mod tests {
             [None, Some(KeyStatus::Active), Some(KeyStatus::Revoked), Some(KeyStatus::Expired)];
         let mut questions = Vec::new();
         for status in statuses {
-            for bits in 0..8 {
+            for bits in 0..16 {
                 let mut query = KeyQuery::new(UNIX_EPOCH);
                 query.status = status;
                 query.mode = (bits & 1 > 0).then_some(Mode::Live);
                 query.account = (bits & 2 > 0).then(|| AccountId::parse("acct_1").unwrap());
                 query.after = (bits & 4 > 0).then(|| "17-key_1".parse::<Cursor>().unwrap());
+                query.search = (bits & 8 > 0).then(|| "plugin".to_owned());
                 questions.push(query);
             }
         }

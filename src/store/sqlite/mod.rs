@@ -72,7 +72,7 @@ use tokio::sync::mpsc;
 use super::sql::{Told, Topics, Watch, store_error};
 use super::{
     ChangeFeed, KeyQuery, KeyRecord, KeyStore, Outcome, RecordUpdate, Rotation, StoreError,
-    StoredUsage, UsageBatch,
+    StoredHours, StoredUsage, UsageBatch,
 };
 use crate::{KeyHash, KeyId};
 use access::{Access, tuned};
@@ -272,5 +272,14 @@ impl KeyStore for SqliteStore {
 
     async fn usage(&self, node: u64, ids: Vec<KeyId>) -> Result<StoredUsage, StoreError> {
         usage::usage(&mut *self.access.read().await?, node, &ids).await
+    }
+
+    async fn hourly_usage(
+        &self,
+        node: u64,
+        id: KeyId,
+        since: SystemTime,
+    ) -> Result<StoredHours, StoreError> {
+        usage::hours(&mut *self.access.read().await?, node, &id, since).await
     }
 }

@@ -7,12 +7,13 @@ use crate::store::StoreError;
 use crate::store::sql::{SchemaVersion, applied, check, store_error};
 
 /// The schema that this binary was written for.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The file that brings a database from each version to the next.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_keys.sql"),
     include_str!("../../../migrations/sqlite/0002_idempotency.sql"),
+    include_str!("../../../migrations/sqlite/0003_usage_hours.sql"),
 ];
 
 /// How long others may stand in the way of the journal's mode, and the pause between two tries.

@@ -162,3 +162,22 @@ async fn the_scopes_are_listed_with_their_descriptions() {
     assert_eq!(listed["data"].as_array().map(Vec::len), Some(9));
     assert_eq!(listed.get("next_cursor"), None::<&Value>);
 }
+
+#[tokio::test]
+async fn names_are_searched() {
+    let server = server();
+    for name in ["WooCommerce plugin", "Till 4", "50% till"] {
+        server.clock.advance(Duration::from_secs(1));
+        issue(&server, name, "test", &[]).await;
+    }
+    assert_eq!(listed(&server, "?search=TILL").await, ["50% till", "Till 4"]);
+    assert_eq!(listed(&server, "?search=%25").await, ["50% till"]);
+    assert_eq!(listed(&server, "?search=plugin&mode=live").await, [""; 0]);
+    assert_eq!(listed(&server, "?search=").await.len(), 3);
+    let (first, next) = page(&server, "?search=till&limit=1").await;
+    let rest = format!("?search=till&limit=1&cursor={}", next.unwrap());
+    assert_eq!(
+        (first, page(&server, &rest).await),
+        (vec!["50% till".to_owned()], (vec!["Till 4".to_owned()], None))
+    );
+}

@@ -101,3 +101,36 @@ async fn a_page_costs_one_question_for_its_usage() {
     server.look("keys?limit=20").await.expect(200);
     assert_eq!(server.store.usage_reads() - before, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn c6_a_key_shows_its_last_24_hours() {
+    let server = server();
+    let issued = issue(&server, "n", "test", &["links:read"]).await;
+    let key = issued["key"].as_str().unwrap();
+    let use_it = async || server.send(get("/api/v1/payment_links").bearer(key)).await.expect(200);
+    let hours = async || {
+        let shown = server.look(&path(&issued, "/usage")).await.expect(200).json();
+        assert_eq!(shown.as_object().unwrap().len(), 1);
+        shown["data"].as_array().unwrap().clone()
+    };
+    let hour = |hour: &str, requests: u64| json!({ "hour": hour, "requests": requests });
+    use_it().await;
+    let shown = hours().await;
+    assert_eq!((shown.len(), &shown[23]), (24, &hour("2024-06-01T00:00:00Z", 1)));
+    assert_eq!(shown[0], hour("2024-05-31T01:00:00Z", 0));
+    // It is written meanwhile.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    server.clock.advance(Duration::from_hours(23));
+    use_it().await;
+    use_it().await;
+    let shown = hours().await;
+    assert_eq!(shown[23], hour("2024-06-01T23:00:00Z", 2));
+    let sum: u64 = shown.iter().filter_map(|hour| hour["requests"].as_u64()).sum();
+    assert_eq!(sum, 3);
+    server.clock.advance(Duration::from_hours(24));
+    assert!(hours().await.iter().all(|hour| hour["requests"] == 0));
+    server.store.set(Fault::NoUsage);
+    server.look(&path(&issued, "/usage")).await.expect(503);
+    server.look("keys/key_none/usage").await.expect(404);
+    server.manage(&path(&issued, "/usage"), json!({})).await.expect(405);
+}

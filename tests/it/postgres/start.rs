@@ -12,6 +12,7 @@ use crate::support::postgres::{database, number};
 const MIGRATIONS: &str = concat!(
     include_str!("../../../migrations/postgres/0001_keys.sql"),
     include_str!("../../../migrations/postgres/0002_idempotency.sql"),
+    include_str!("../../../migrations/postgres/0003_usage_hours.sql"),
 );
 
 /// What nodes wait for each other with.

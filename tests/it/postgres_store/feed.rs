@@ -275,6 +275,7 @@ async fn roles_need_few_rights() {
              GRANT SELECT ON keygate_schema, keygate_clock TO {role};
              GRANT SELECT, INSERT, UPDATE ON keygate_keys TO {role};
              GRANT SELECT, INSERT, UPDATE, DELETE ON keygate_usage, keygate_usage_nodes TO {role};
+             GRANT SELECT, INSERT, UPDATE, DELETE ON keygate_usage_hours TO {role};
              GRANT SELECT, INSERT, UPDATE, DELETE ON keygate_operations TO {role}"
         ))
         .await;
@@ -293,6 +294,15 @@ async fn roles_need_few_rights() {
     store.insert(key.clone()).await.unwrap();
     store.add_usage(UsageBatch::new(1, 1, vec![KeyUse::new(id.clone(), 3, at(1))])).await.unwrap();
     assert_eq!(store.usage(1, vec![id.clone()]).await.unwrap().keys.len(), 1);
+    assert_eq!(
+        store
+            .hourly_usage(1, id.clone(), at(0) - Duration::from_hours(1))
+            .await
+            .unwrap()
+            .hours
+            .len(),
+        1
+    );
     store.revoke(&id, at(1), None).await.unwrap();
     let lease = Lease::new(OperationId::from_bytes([1; 32]), Token::from_bytes([1; 16]));
     let begin = Begin::new(lease, Fingerprint::from_bytes([1; 32]), Duration::from_mins(1));

@@ -5,9 +5,10 @@ use keygate::store::{KeyQuery, KeyStore, Outcome, PostgresStore, StoreError};
 use super::{at, fresh, pool, record};
 use crate::support::postgres::{database, number, run};
 
-const BY_HAND: [&str; 2] = [
+const BY_HAND: [&str; 3] = [
     include_str!("../../../migrations/postgres/0001_keys.sql"),
     include_str!("../../../migrations/postgres/0002_idempotency.sql"),
+    include_str!("../../../migrations/postgres/0003_usage_hours.sql"),
 ];
 
 fn cause(error: &StoreError) -> String {
@@ -27,14 +28,14 @@ async fn nodes_that_start_at_once_make_one_schema() {
         let store = start.await.unwrap().unwrap();
         store.insert(record(number)).await.unwrap();
     }
-    assert_eq!(number(url, "SELECT version FROM keygate_schema").await, 2);
+    assert_eq!(number(url, "SELECT version FROM keygate_schema").await, 3);
     assert_eq!(number(url, "SELECT count(*) FROM keygate_keys").await, 6);
 }
 
 #[tokio::test]
 async fn a_schema_that_is_too_new_is_told_of_at_the_start() {
     let Some(fresh) = fresh().await else { return };
-    fresh.psql("UPDATE keygate_schema SET (version, oldest_reader) = (4, 3)").await;
+    fresh.psql("UPDATE keygate_schema SET (version, oldest_reader) = (9, 8)").await;
     for opened in [
         PostgresStore::connect(fresh.database.url()).await,
         PostgresStore::with_migrated_pool(pool(&fresh.database, 1).await).await,
@@ -50,7 +51,7 @@ async fn an_older_binary_works_beside_additions() {
     fresh.insert(1).await;
     fresh
         .psql(
-            "UPDATE keygate_schema SET version = 3;
+            "UPDATE keygate_schema SET version = 9;
              ALTER TABLE keygate_keys ADD region text NOT NULL DEFAULT 'eu';
              UPDATE keygate_keys SET region = 'us'",
         )
@@ -86,8 +87,9 @@ async fn migrations_may_be_run_by_hand() {
     );
     run(database.url(), BY_HAND[0]).await;
     let refused = PostgresStore::with_migrated_pool(pool(&database, 1).await).await.unwrap_err();
-    assert!(cause(&refused).contains("of schema 1 and this keygate needs schema 2"));
+    assert!(cause(&refused).contains("of schema 1 and this keygate needs schema 3"));
     run(database.url(), BY_HAND[1]).await;
+    run(database.url(), BY_HAND[2]).await;
     let store = PostgresStore::with_migrated_pool(pool(&database, 2).await).await.unwrap();
     store.insert(record(1)).await.unwrap();
 }

@@ -1,5 +1,7 @@
-use keygate::KeyId;
+use std::time::{Duration, SystemTime};
+
 use keygate::store::{KeyStore, KeyUse, UsageBatch};
+use keygate::{Clock, KeyId, SystemClock};
 
 use super::{at, fresh};
 
@@ -73,4 +75,38 @@ async fn nodes_long_gone_and_keys_deleted_leave_nothing() {
     assert_eq!(fresh.number("SELECT sum(node)::bigint FROM keygate_usage_nodes").await, 2);
     fresh.psql("DELETE FROM keygate_keys").await;
     assert_eq!(fresh.number("SELECT count(*) FROM keygate_usage").await, 0);
+}
+
+#[tokio::test]
+async fn hours_are_swept_out_after_two_days_and_go_with_their_key() {
+    let Some(fresh) = fresh().await else { return };
+    let ids = [fresh.insert(1).await.id, fresh.insert(2).await.id];
+    let add = async |node, times: &[SystemTime]| {
+        let uses = ids.iter().zip(times).map(|(id, used)| KeyUse::new(id.clone(), 1, *used));
+        fresh.add_usage(UsageBatch::new(node, 1, uses.collect())).await.unwrap();
+    };
+    let hours = async || fresh.number("SELECT count(*) FROM keygate_usage_hours").await;
+    let now = SystemClock::default().wall();
+    fresh
+        .psql(
+            "INSERT INTO keygate_usage_hours
+             SELECT 'key_1', now() - make_interval(hours => ago), 1
+             FROM (VALUES (1), (49), (99)) AS earlier (ago)",
+        )
+        .await;
+    // A clock that is slow sweeps out nothing, and one that is fast nothing that is young.
+    add(1, &[at(7_200)]).await;
+    assert_eq!(hours().await, 4);
+    add(2, &[now + Duration::from_hours(24 * 365)]).await;
+    assert_eq!(hours().await, 2);
+    add(3, &[now, now - Duration::from_hours(50)]).await;
+    assert_eq!(hours().await, 3, "what is old already is not written");
+    let of_two = fresh.usage(3, vec![ids[1].clone()]).await.unwrap();
+    assert_eq!(of_two.keys[0].1.requests, 1);
+    fresh.psql("DELETE FROM keygate_keys WHERE id = 'key_1'").await;
+    assert_eq!(hours().await, 0);
+    // Nothing is left in a table that was emptied.
+    add(4, &[now, now]).await;
+    fresh.psql("TRUNCATE keygate_keys").await;
+    assert_eq!(hours().await, 0);
 }

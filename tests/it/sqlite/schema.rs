@@ -8,9 +8,10 @@ use super::other::Other;
 use super::{cause, number, record, sql, with_two};
 use crate::support::Folder;
 
-const BY_HAND: [&str; 2] = [
+const BY_HAND: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_keys.sql"),
     include_str!("../../../migrations/sqlite/0002_idempotency.sql"),
+    include_str!("../../../migrations/sqlite/0003_usage_hours.sql"),
 ];
 
 async fn pool(folder: &Folder) -> SqlitePool {
@@ -63,14 +64,14 @@ async fn an_older_binary_works_beside_additions() {
     before.find_by_id(&record(1).id).await.unwrap();
     sql(&before, "ALTER TABLE keygate_keys ADD COLUMN tint TEXT NOT NULL DEFAULT 'red'").await;
     sql(&before, "CREATE TABLE keygate_tints (tint TEXT)").await;
-    sql(&before, "UPDATE keygate_schema SET version = 3, oldest_reader = 1").await;
+    sql(&before, "UPDATE keygate_schema SET version = 9, oldest_reader = 1").await;
     let after = folder.store().await;
     for (store, new) in [(&before, 3), (&after, 4)] {
         store.insert(record(new)).await.unwrap();
         assert_eq!(store.find_by_hash(record(new).hash).await.unwrap(), Some(record(new)));
         store.revoke(&record(new).id, super::at(5), None).await.unwrap();
     }
-    assert_eq!(number(&after, "SELECT version FROM keygate_schema").await, 3);
+    assert_eq!(number(&after, "SELECT version FROM keygate_schema").await, 9);
 }
 
 #[tokio::test]
@@ -87,9 +88,9 @@ async fn keys_of_an_older_schema_are_there_after_it_was_brought_up_to_date() {
     .await
     .unwrap();
     let error = SqliteStore::with_migrated_pool(pool.clone()).await.unwrap_err();
-    assert!(cause(&error).contains("of schema 1 and this keygate needs schema 2"), "{error:?}");
+    assert!(cause(&error).contains("of schema 1 and this keygate needs schema 3"), "{error:?}");
     let store = with_two(SqliteStore::with_pool(pool).await.unwrap()).await;
-    assert_eq!(number(&store, "SELECT version FROM keygate_schema").await, 2);
+    assert_eq!(number(&store, "SELECT version FROM keygate_schema").await, 3);
     assert_eq!(number(&store, "SELECT count(*) FROM keygate_keys").await, 3);
 }
 

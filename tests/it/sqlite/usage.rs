@@ -1,6 +1,9 @@
 //! What SQLite could get wrong about sums.
 
+use std::time::{Duration, SystemTime};
+
 use keygate::store::{KeyStore, KeyUse, UsageBatch};
+use keygate::{Clock, SystemClock};
 
 use super::{at, id, sql, with_two};
 use crate::support::Folder;
@@ -48,4 +51,30 @@ async fn usage_goes_with_its_key_and_numbers_after_a_day() {
     sql(&store, "UPDATE keygate_usage_nodes SET written_at = written_at - 86401000000").await;
     store.add_usage(batch(2)).await.unwrap();
     assert_eq!(super::number(&store, "SELECT count(*) FROM keygate_usage_nodes").await, 1);
+}
+
+#[tokio::test]
+async fn hours_are_swept_out_after_two_days_and_go_with_their_key() {
+    let folder = Folder::new();
+    let store = with_two(folder.store().await).await;
+    let add = async |node, times: &[SystemTime]| {
+        let uses = times.iter().zip(1..).map(|(used, key)| KeyUse::new(id(key), 1, *used));
+        store.add_usage(UsageBatch::new(node, 1, uses.collect())).await.unwrap();
+    };
+    let hours = async || super::number(&store, "SELECT count(*) FROM keygate_usage_hours").await;
+    let now = SystemClock::default().wall();
+    let earlier = "INSERT INTO keygate_usage_hours \
+        SELECT 'key_1', (unixepoch() - column1 * 3600) * 1000000, 1 FROM (VALUES (1), (49), (99))";
+    sql(&store, earlier).await;
+    // A clock that is slow sweeps out nothing, and one that is fast nothing that is young.
+    add(1, &[at(7_200)]).await;
+    assert_eq!(hours().await, 4);
+    add(2, &[now + Duration::from_hours(24 * 365)]).await;
+    assert_eq!(hours().await, 2);
+    add(3, &[now, now - Duration::from_hours(50)]).await;
+    assert_eq!(hours().await, 3, "what is old already is not written");
+    let of_two = store.usage(3, vec![id(2)]).await.unwrap();
+    assert_eq!(of_two.keys[0].1.requests, 1);
+    sql(&store, "DELETE FROM keygate_keys WHERE id = 'key_1'").await;
+    assert_eq!(hours().await, 0);
 }

@@ -28,7 +28,7 @@ full_page_writes = off
 autovacuum = off
 ";
 
-/// A database that nobody else uses. It is dropped with this.
+/// A database that nobody else uses. It is dropped soon after this.
 pub(crate) struct Database {
     url: String,
     name: String,
@@ -54,21 +54,9 @@ pub(crate) async fn database(label: &str) -> Option<Database> {
     Some(Database { url: format!("{server}/{name}"), name })
 }
 
-/// Connects; a server that is shared by many tests may drop one that comes at a bad moment.
-async fn connect(url: &str) -> PgConnection {
-    let began = Instant::now();
-    loop {
-        match PgConnection::connect(url).await {
-            Ok(connection) => return connection,
-            Err(error) => assert!(began.elapsed() < PATIENCE, "it does not accept: {error}"),
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
 /// Has a statement run by a superuser.
 pub(crate) async fn run(url: &str, statement: &str) {
-    let mut connection = connect(url).await;
+    let mut connection = PgConnection::connect(url).await.expect("it accepts");
     let statement = sqlx::raw_sql(AssertSqlSafe(statement));
     statement.execute(&mut connection).await.expect("it is valid");
     connection.close().await.expect("it takes leave");
@@ -90,19 +78,18 @@ impl Database {
 }
 
 impl Drop for Database {
-    /// At the most as long as the server takes: a paused one has databases of its own.
+    /// In a thread of its own, and nobody waits for it: while the server drops one database it waits
+    /// for everybody who is just connecting, and that may be another task of the same test.
     fn drop(&mut self) {
         let (server, _) = self.url.rsplit_once('/').expect("it ends with a database");
         let (server, name) = (format!("{server}/postgres"), self.name.clone());
-        let dropping = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 let statement = format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#);
                 let _ = timeout(PATIENCE, run(&server, &statement)).await;
             });
         });
-        // A panic in there is printed; one in here might end the whole binary.
-        let _ = dropping.join();
     }
 }
 
