@@ -214,6 +214,10 @@ async fn c6_the_list_is_filtered_by_mode_status_and_account() {
         ("?status=revoked", &["revoked"]),
         ("?status=expired", &[]),
         ("?account=shop_7", &["other"]),
+        ("?search=KEY%202", &["key 2"]),
+        ("?search=%20other%20", &["other"]),
+        ("?search=key&mode=live", &["key 3", "key 1"]),
+        ("?search=%25", &[]),
         (
             "?mode=&status=&account=&search=&cursor=",
             &["other", "revoked", "key 3", "key 2", "key 1", "key 0"],
@@ -264,6 +268,7 @@ async fn k10_the_list_is_sent_again_only_when_it_has_changed() {
     server.send(get("/api/v1/events").bearer(issued.key().expose())).await.expect(200);
     let changed = ask(&tag).await.expect(200);
     assert!(text(&changed).contains("<span class=\"count\">1</span>"));
+    assert!(text(&changed).contains("aria-label=\"1 request in the last 24 hours, at most 1 "));
     assert_ne!(changed.header("etag"), tag);
 }
 
