@@ -115,6 +115,8 @@ pub mod keyring;
 #[cfg(feature = "dashboard")]
 pub mod manage;
 pub mod on_behalf_of;
+#[cfg(any(feature = "openapi", feature = "utoipa"))]
+pub mod openapi;
 mod principal;
 pub mod rate_limit;
 pub mod scope;

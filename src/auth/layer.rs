@@ -184,6 +184,19 @@ impl AuthLayer {
         self.with(|rules| rules.challenges = Challenges::of_realm(realm))
     }
 
+    /// What a document says about it.
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    pub(crate) fn outline(&self) -> super::Outline {
+        let Rules { keyring, sources, anonymous, https, guard, .. } = &*self.rules;
+        super::Outline {
+            headers: sources.others().to_vec(),
+            anonymous: *anonymous,
+            https: *https,
+            limits_failures: !guard.is_off(),
+            scopes: keyring.catalogue(),
+        }
+    }
+
     fn with(mut self, set: impl FnOnce(&mut Rules)) -> Self {
         let rules = Arc::make_mut(&mut self.rules);
         set(rules);
