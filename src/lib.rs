@@ -83,7 +83,7 @@
 //! | `redis` | | [`rate_limit::RedisLimiter`]: limits that several instances share; with `idempotency` its keys in Redis |
 //! | `metrics` | | counters and gauges through the `metrics` facade, see [`keyring`](keyring#metrics), [`rate_limit`](rate_limit#metrics) and `idempotency` |
 //! | `idempotency` | | [`idempotency`]: operations that are carried out once |
-//! | `dashboard` | | [`manage`]: the management API |
+//! | `dashboard` | | [`manage`]: the page of keys and the management API |
 //! | `test-util` | | [`test_util`] and the suites for stores, `store_conformance!` and `idempotency_conformance!` |
 //! | `full` | | all but `test-util` |
 //!

@@ -11,9 +11,9 @@ mod pen;
 mod shape;
 mod undecided;
 
-pub use layers::Layers;
 #[cfg(feature = "openapi")]
 pub use self::aide::{Public, finish, undecided};
+pub use layers::Layers;
 pub use undecided::{Reason, Undecided};
 
 /// The extension of a response that stands for an error which is still to be written.

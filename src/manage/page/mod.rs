@@ -1,4 +1,10 @@
 //! The page on which operators manage keys.
+//!
+//! 1. `list` asks the keyring, `view` decides what is shown of its answers, `templates` and the
+//!    files `*.html` write it: nothing is computed in a template.
+//! 2. The list is one template, as a part of the page and alone: what the script fetches is what
+//!    was there at first. The script formats nothing.
+//! 3. Every word that a service may want to call otherwise is in `words`.
 
 mod assets;
 mod chart;

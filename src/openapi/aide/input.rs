@@ -64,9 +64,7 @@ impl<T: JsonSchema> OperationInput for Json<T> {
 #[cfg(feature = "idempotency")]
 mod idempotency {
     use super::super::super::headers;
-    use super::{
-        Fault, GenContext, Operation, OperationInput, Responses, edit,
-    };
+    use super::{Fault, GenContext, Operation, OperationInput, Responses, edit};
     use crate::extract::{Idempotent, NoBody, Run};
     use aide::operation::add_parameters;
 

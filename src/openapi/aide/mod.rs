@@ -11,10 +11,10 @@ use serde_json::Value;
 
 pub use public::Public;
 
+use super::Layers;
 use super::mark::{self, Mark};
 use super::pen::Pen;
 use super::undecided::{self, Reason, Undecided};
-use super::Layers;
 use crate::EnvelopeLayer;
 
 impl Layers {

@@ -14,7 +14,7 @@ type ParseError = <Url as std::str::FromStr>::Err;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
 use crate::support::Folder;
@@ -23,15 +23,16 @@ use crate::support::throwaway::{PATIENCE, skip, variable};
 /// Between two looks at whether something has come true.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A browser is half a gigabyte and several processes: one at a time.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// A browser is a quarter of a gigabyte and several processes: not one for each core of a large
+/// machine.
+static TURNS: Semaphore = Semaphore::const_new(3);
 
 pub(super) struct Browser {
     pub(super) client: Client,
     driver: Driver,
     // What it keeps of its profile.
     _folder: Folder,
-    _turn: MutexGuard<'static, ()>,
+    _turn: SemaphorePermit<'static>,
 }
 
 /// The driver's process, which leads a group with every process of the browser.
@@ -69,7 +70,7 @@ impl Browser {
         else {
             return skip("no Chromium");
         };
-        let turn = TURN.lock().await;
+        let turn = TURNS.acquire().await.unwrap();
         let folder = Folder::new();
         let (driver, url) = Driver::start(&driver).await;
         let profile = format!("--user-data-dir={}", folder.path().display());

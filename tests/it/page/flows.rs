@@ -15,7 +15,8 @@ async fn call(visit: &Visit, key: &str) -> u16 {
 async fn c5_a_key_is_shown_once_and_copied() {
     let Some(visit) = Visit::to("crypto_checkout").await else { return };
     let browser = &visit.browser;
-    let allowed = json!({ "permissions": ["clipboardReadWrite"], "origin": visit.process.origin });
+    let permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"];
+    let allowed = json!({ "permissions": permissions, "origin": visit.process.origin });
     browser.tools("Browser.grantPermissions", allowed).await;
 
     let key = visit.create("WooCommerce plugin", &["links:read", "events:read"]).await;
