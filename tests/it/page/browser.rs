@@ -38,7 +38,7 @@ pub(super) struct Browser {
 /// The driver's process, which leads a group with every process of the browser.
 struct Driver(Child);
 
-/// A command of the browser's own protocol, past WebDriver.
+/// A command of the browser's own protocol, past its driver's.
 #[derive(Debug)]
 struct DevTools(Value);
 

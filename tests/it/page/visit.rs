@@ -86,6 +86,6 @@ impl Visit {
 
 /// The row of the key with this text: by what of it is shown.
 pub(super) fn row(key: &str) -> String {
-    let hint = key.char_indices().filter(|(_, char)| *char == '_').last().unwrap().0 + 7;
+    let hint = key.rfind('_').unwrap() + 7;
     format!("[data-hint=\"{}\"]", &key[..hint])
 }

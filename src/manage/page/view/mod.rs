@@ -36,8 +36,6 @@ pub(super) struct Row {
     pub(super) state: State,
     /// The hint of the key in whose place it came.
     pub(super) replaces: Option<String>,
-    pub(super) can_rotate: bool,
-    pub(super) can_revoke: bool,
 }
 
 /// What became of a key so far.
@@ -82,14 +80,11 @@ pub(super) fn rows(keys: Vec<Known>, keyring: &Keyring, now: SystemTime) -> Vec<
 impl Row {
     fn new(key: Known, hints: &HashMap<KeyId, String>, keyring: &Keyring, now: SystemTime) -> Self {
         let Known { record, usage, hours, rotated_at } = key;
-        let is_active = record.status(now) == KeyStatus::Active;
         let mut scopes: Vec<_> = record.scopes.iter().map(ToString::to_string).collect();
         let more_scopes = if scopes.len() > FEW + 1 { scopes.split_off(FEW) } else { Vec::new() };
         let is_default = record.account == *keyring.default_account();
         Self {
             state: State::of(&record, &usage, rotated_at, now),
-            can_rotate: is_active && record.replaced_by.is_none(),
-            can_revoke: record.revoked_at.is_none(),
             is_publishable: record.kind == KeyKind::Publishable,
             mode: keyring.word(record.mode).to_owned(),
             is_live: record.mode == Mode::Live,
@@ -112,6 +107,21 @@ impl Row {
 }
 
 impl State {
+    /// Whether the key can still get a successor.
+    pub(super) fn can_rotate(&self) -> bool {
+        matches!(self, Self::Active)
+    }
+
+    /// Whether anything is left to be revoked. There is no way back from it.
+    pub(super) fn can_revoke(&self) -> bool {
+        !matches!(self, Self::Revoked { .. })
+    }
+
+    /// Whether the key is refused.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Revoked { .. } | Self::Expired(_))
+    }
+
     fn of(
         record: &KeyRecord,
         usage: &KeyUsage,
