@@ -57,10 +57,10 @@ pub(super) fn described(name: &str) -> (String, Value) {
         ),
         other => (other, "", text),
     };
-    let mut header = json!({ "schema": schema });
-    if !description.is_empty() {
-        header["description"] = description.into();
-    }
+    let header = match description {
+        "" => json!({ "schema": schema }),
+        _ => json!({ "schema": schema, "description": description }),
+    };
     (spelling.to_owned(), header)
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Pen<'l> {
     /// The request's id in examples.
     id: String,
     schemes: Object,
+    /// Those that are the same for several operations.
+    responses: Object,
     /// The headers that are referred to.
     headers: BTreeSet<String>,
 }
@@ -40,12 +42,15 @@ struct Written {
     content_type: String,
     body: Value,
     is_limited: bool,
+    /// Whether it names what this operation alone needs.
+    is_particular: bool,
 }
 
 impl<'l> Pen<'l> {
     pub(super) fn new(envelope: &'l EnvelopeLayer) -> Self {
         let id = envelope.example_id();
-        Self { envelope, id, schemes: Object::new(), headers: BTreeSet::new() }
+        let (schemes, responses) = (Object::new(), Object::new());
+        Self { envelope, id, schemes, responses, headers: BTreeSet::new() }
     }
 
     /// Says of one operation who may call it, with which scopes, and how it fails.
@@ -80,6 +85,7 @@ impl<'l> Pen<'l> {
         schema["description"] = "What every error is sent as.".into();
         json!({
             "securitySchemes": self.schemes,
+            "responses": self.responses,
             "headers": headers,
             "schemas": { SCHEMA: schema },
         })
@@ -110,7 +116,8 @@ impl<'l> Pen<'l> {
         }
         for fault in faults {
             let error = fault.error(&mark.access);
-            let (status, written) = self.written(fault.name(), error, fault.is_limited());
+            let (status, mut written) = self.written(fault.name(), error, fault.is_limited());
+            written.is_particular = fault == Fault::InsufficientScope;
             by_status.entry(status.as_str().to_owned()).or_default().push(written);
         }
         let mut responses = taken(operation, "responses");
@@ -135,12 +142,18 @@ impl<'l> Pen<'l> {
             }
         }
         for (status, errors) in by_status {
-            let response = self.response(&errors, layers);
-            match responses.get_mut(&status) {
-                // The application's own words stay.
-                Some(own) => self.refer(own, &[headers::REQUEST_ID], &[]),
-                None => drop(responses.insert(status, response)),
+            // The application's own words stay.
+            if let Some(own) = responses.get_mut(&status) {
+                self.refer(own, &[headers::REQUEST_ID], &[]);
+                continue;
             }
+            let response = self.response(&errors, layers);
+            let response = if errors.iter().any(|error| error.is_particular) {
+                response
+            } else {
+                self.shared(&status, response)
+            };
+            responses.insert(status, response);
         }
         operation.insert("responses".into(), responses.into());
     }
@@ -184,6 +197,20 @@ impl<'l> Pen<'l> {
         response
     }
 
+    /// A reference to a response that stands in the document once, by the phrase of its status.
+    fn shared(&mut self, status: &str, response: Value) -> Value {
+        let phrase = status.parse().ok().and_then(|status: StatusCode| status.canonical_reason());
+        let phrase: String = phrase.unwrap_or("Error").split(' ').collect();
+        let names = (2..).map(|number| format!("{phrase}{number}"));
+        for name in std::iter::once(phrase.clone()).chain(names) {
+            let known = self.responses.entry(&name).or_insert_with(|| response.clone());
+            if *known == response {
+                return json!({ "$ref": format!("#/components/responses/{name}") });
+            }
+        }
+        response
+    }
+
     /// Adds headers to a response: some that each answer has, and some that not each has.
     fn refer(&mut self, response: &mut Value, always: &[&str], sometimes: &[&str]) {
         let Some(response) = response.as_object_mut().filter(|own| !own.contains_key("$ref")) else {
@@ -216,7 +243,9 @@ impl<'l> Pen<'l> {
         let body = serde_json::from_slice(body)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
         let content_type = content_type.unwrap_or_default();
-        let written = Written { name, message, headers, content_type, body, is_limited };
+        let is_particular = false;
+        let written =
+            Written { name, message, headers, content_type, body, is_limited, is_particular };
         (response.status(), written)
     }
 

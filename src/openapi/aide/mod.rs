@@ -50,6 +50,7 @@ pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
     let components = document.components.get_or_insert_default();
     if let Ok(written) = serde_json::from_value::<aide::openapi::Components>(pen.components()) {
         components.security_schemes.extend(written.security_schemes);
+        components.responses.extend(written.responses);
         components.headers.extend(written.headers);
         components.schemas.extend(written.schemas);
     }
