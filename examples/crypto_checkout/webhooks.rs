@@ -176,7 +176,11 @@ impl TryFrom<String> for EventType {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(EVENT_TYPE).ok());
         let is_one = FORM.as_ref().is_some_and(|form| form.is_match(&text));
-        if is_one && text.len() <= MAX_EVENT_TYPE { Ok(Self(text)) } else { Err("must be a type such as \"session.completed\"") }
+        if is_one && text.len() <= MAX_EVENT_TYPE {
+            Ok(Self(text))
+        } else {
+            Err("must be a type such as \"session.completed\"")
+        }
     }
 }
 

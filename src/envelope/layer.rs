@@ -101,7 +101,8 @@ impl EnvelopeLayer {
         };
         let letters = "0123456789abcdefghjkmnpqrstvwxyz".chars().cycle();
         let drawn = drawn.chars().zip(letters);
-        let same = drawn.map(|(drawn, letter)| if drawn.is_alphanumeric() { letter } else { drawn });
+        let same =
+            drawn.map(|(drawn, letter)| if drawn.is_alphanumeric() { letter } else { drawn });
         prefix.chars().chain(same).collect()
     }
 

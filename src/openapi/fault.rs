@@ -59,7 +59,9 @@ impl Fault {
             Self::UnverifiedAccount => Refusal::UnverifiedAccount.into(),
             Self::InsufficientScope => {
                 let scopes = access.example().iter();
-                ApiError::insufficient_scope(scopes.filter_map(|scope| ScopeName::parse(scope).ok()))
+                ApiError::insufficient_scope(
+                    scopes.filter_map(|scope| ScopeName::parse(scope).ok()),
+                )
             }
             Self::InvalidPath | Self::InvalidBody => ApiError::new(ErrorCode::InvalidBody),
             Self::NotFound => ApiError::not_found(),

@@ -57,7 +57,9 @@ impl Layers {
             anonymous: outline.anonymous,
             https: outline.https,
             limits_failures: outline.limits_failures,
-            scopes: scopes.map(|scope| (scope.name.to_string(), scope.description.into())).collect(),
+            scopes: scopes
+                .map(|scope| (scope.name.to_string(), scope.description.into()))
+                .collect(),
         });
         self
     }

@@ -213,7 +213,8 @@ impl<'l> Pen<'l> {
 
     /// Adds headers to a response: some that each answer has, and some that not each has.
     fn refer(&mut self, response: &mut Value, always: &[&str], sometimes: &[&str]) {
-        let Some(response) = response.as_object_mut().filter(|own| !own.contains_key("$ref")) else {
+        let Some(response) = response.as_object_mut().filter(|own| !own.contains_key("$ref"))
+        else {
             return;
         };
         let mut present = taken(response, "headers");

@@ -27,7 +27,10 @@ impl Document {
     pub(super) fn operations(&self) -> Vec<Operation> {
         let paths = self.0["paths"].as_object().unwrap().iter();
         let all = paths.flat_map(|(path, item)| {
-            item.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+            item.as_object()
+                .unwrap()
+                .iter()
+                .map(move |(method, operation)| (path, method, operation))
         });
         all.map(|(path, method, operation)| Operation::read(path, method, operation)).collect()
     }

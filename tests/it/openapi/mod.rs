@@ -5,6 +5,7 @@ mod document;
 mod pages;
 mod tools;
 mod types;
+mod utoipa;
 mod walk;
 
 use keygate::{Mode, NewKey, ScopeName};

@@ -108,7 +108,8 @@ fn layers_that_let_anyone_in_and_read_other_headers_are_described_as_that() {
     assert_eq!(security(at(get(public)), &layers), json!([both[0], both[1], {}]));
     let document = written(at(get(anybody)), &layers);
     // Who sends a bad key is refused all the same.
-    let examples = &document["components"]["responses"]["Unauthorized"]["content"]["application/json"];
+    let examples =
+        &document["components"]["responses"]["Unauthorized"]["content"]["application/json"];
     assert!(examples["examples"]["missing_key"].is_null());
     assert!(!examples["examples"]["invalid_key"].is_null());
 }
@@ -212,7 +213,10 @@ fn other_envelopes_are_told_with_their_content_type() {
     let document = finished(at(get(one)), Some(&layers), &envelope);
     let document = serde_json::to_value(document).unwrap();
     let refused = &document["paths"]["/x"]["get"]["responses"]["403"]["content"];
-    assert_eq!(refused.as_object().unwrap().keys().collect::<Vec<_>>(), ["application/problem+json"]);
+    assert_eq!(
+        refused.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["application/problem+json"]
+    );
     let example = &refused["application/problem+json"]["examples"]["insufficient_scope"]["value"];
     assert_eq!(example["missing_scopes"], json!(["read"]));
     let schema = &document["components"]["schemas"]["ApiError"];

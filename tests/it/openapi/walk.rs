@@ -75,7 +75,8 @@ async fn every_scope_of_a_service_opens_something() {
     for service in services() {
         let operations = service.document().await.operations();
         for scope in &service.scopes {
-            let opens = |operation: &Operation| operation.scopes().iter().any(|s| s == scope.as_str());
+            let opens =
+                |operation: &Operation| operation.scopes().iter().any(|s| s == scope.as_str());
             assert!(operations.iter().any(opens), "{scope} of {}", service.name);
         }
     }
