@@ -76,13 +76,11 @@ impl<'l> Pen<'l> {
     /// What the operations that were written refer to, by the names of a document's components.
     pub(super) fn components(self) -> Value {
         let headers = self.headers.iter().map(|name| {
-            let (spelling, mut header) = headers::described(name);
-            header["required"] = true.into();
-            (spelling, header)
+            let (spelling, header) = headers::described(name);
+            (spelling, with(header, "required", true))
         });
         let headers: Object = headers.collect();
-        let mut schema = self.schema();
-        schema["description"] = "What every error is sent as.".into();
+        let schema = with(self.schema(), "description", "What every error is sent as.");
         json!({
             "securitySchemes": self.schemes,
             "responses": self.responses,
@@ -300,6 +298,14 @@ fn error_of(status: &str) -> ApiError {
 fn has_path_parameters(operation: &Object) -> bool {
     let parameters = operation.get("parameters").and_then(Value::as_array);
     parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "path"))
+}
+
+/// The same object with one member more.
+fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value.into());
+    }
+    object
 }
 
 /// Takes an object out of another one, to be put back; an empty one if there is none.

@@ -38,7 +38,7 @@
 //! let envelope = EnvelopeLayer::standard();
 //!
 //! let mut document = Links::openapi();
-//! keyed::handler(&mut document, HttpMethod::Get, "/api/links", list_links)?;
+//! keyed::handler(&mut document, &HttpMethod::Get, "/api/links", list_links)?;
 //! keyed::around(&mut document, "/api/", &Layers::new().auth(&auth));
 //! keyed::finish(&mut document, &envelope);
 //!
@@ -89,14 +89,14 @@ pub struct UnknownOperation {
 /// [`UnknownOperation`] if the document has no such method at this path.
 pub fn handler<T, H: Handler<T>>(
     document: &mut OpenApi,
-    method: HttpMethod,
+    method: &HttpMethod,
     path: &str,
     _: H,
 ) -> Result<(), UnknownOperation> {
     let Demand(access) = <H::Caller as Caller>::demand();
     let item = document.paths.paths.get_mut(path);
-    let Some(operation) = item.and_then(|item| slot(item, &method).as_mut()) else {
-        let method = word(&method).to_owned();
+    let Some(operation) = item.and_then(|item| slot(item, method).as_mut()) else {
+        let method = word(method).to_owned();
         return Err(UnknownOperation { method, path: path.to_owned() });
     };
     demand(operation, access);

@@ -25,6 +25,8 @@ scopes! {
     Admin = "admin";
 }
 
+type Either = AnyOf<(AllOf<(Read, Write)>, Admin)>;
+
 #[derive(Deserialize, JsonSchema)]
 struct Named {
     #[allow(dead_code, reason = "the document is what it is about")]
@@ -43,7 +45,7 @@ async fn anybody(_: Option<Principal>) {}
 async fn any_key(_: Principal) {}
 async fn one(_: Scoped<Read>) {}
 async fn all(_: Scoped<AllOf<(Read, Write)>>) {}
-async fn any(_: Scoped<AnyOf<(AllOf<(Read, Write)>, Admin)>>) {}
+async fn any(_: Scoped<Either>) {}
 async fn twice(_: Principal, _: Scoped<Read>, _: Scoped<AnyOf<(Write, Read)>>) {}
 async fn named(_: Scoped<Read>, _: Path<Named>) -> Result<Json<String>, ApiError> {
     Err(ApiError::not_found())
@@ -196,7 +198,7 @@ fn what_a_body_a_path_and_a_result_may_go_wrong_with_is_told() {
 
 #[test]
 fn an_error_of_the_applications_own_status_stands_in_the_envelope() {
-    let conflict = get_with(named, |operation| operation.response::<409, ApiError>());
+    let conflict = get_with(named, |operation| operation.response::<409, ApiError>().id("named"));
     let layers = Layers::new().auth(&AuthLayer::new(keys()));
     let routes = ApiRouter::new().api_route("/x", conflict);
     let document = written(routes, &layers);

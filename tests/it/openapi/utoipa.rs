@@ -77,10 +77,10 @@ impl Service {
     fn document(&self) -> utoipa::openapi::OpenApi {
         let mut document = Links::openapi();
         let say = |path, said: Result<(), _>| said.unwrap_or_else(|e| panic!("{path}: {e}"));
-        say("list", keyed::handler(&mut document, HttpMethod::Get, "/api/links", list));
-        say("one", keyed::handler(&mut document, HttpMethod::Get, "/api/links/{id}", retrieve));
-        say("me", keyed::handler(&mut document, HttpMethod::Get, "/api/me", me));
-        say("prices", keyed::handler(&mut document, HttpMethod::Get, "/prices", prices));
+        say("list", keyed::handler(&mut document, &HttpMethod::Get, "/api/links", list));
+        say("one", keyed::handler(&mut document, &HttpMethod::Get, "/api/links/{id}", retrieve));
+        say("me", keyed::handler(&mut document, &HttpMethod::Get, "/api/me", me));
+        say("prices", keyed::handler(&mut document, &HttpMethod::Get, "/prices", prices));
         let layers = Layers::new().auth(&self.auth).rate_limit(&self.limit);
         keyed::around(&mut document, "/api/", &layers);
         keyed::finish(&mut document, &self.envelope);
@@ -158,13 +158,13 @@ fn utoipas_document_has_schemes_errors_and_headers() {
 #[test]
 fn what_nobody_has_decided_about_is_listed_and_what_is_not_there_is_an_error() {
     let mut document = Links::openapi();
-    let unknown = keyed::handler(&mut document, HttpMethod::Post, "/api/links", list).unwrap_err();
+    let unknown = keyed::handler(&mut document, &HttpMethod::Post, "/api/links", list).unwrap_err();
     assert_eq!(
         unknown.to_string(),
         "the document has no POST /api/links: name a path as `#[utoipa::path]` has it"
     );
-    assert!(keyed::handler(&mut document, HttpMethod::Get, "/links", list).is_err());
-    keyed::handler(&mut document, HttpMethod::Get, "/api/links", list).unwrap();
+    assert!(keyed::handler(&mut document, &HttpMethod::Get, "/links", list).is_err());
+    keyed::handler(&mut document, &HttpMethod::Get, "/api/links", list).unwrap();
     let operation = document.paths.paths.get_mut("/api/me").and_then(|item| item.get.as_mut());
     keyed::require_scope::<Admin>(operation.unwrap());
     keyed::around(&mut document, "/api/me", &Layers::new().auth(&service().auth));
