@@ -84,6 +84,8 @@
 //! | `metrics` | | counters and gauges through the `metrics` facade, see [`keyring`](keyring#metrics), [`rate_limit`](rate_limit#metrics) and `idempotency` |
 //! | `idempotency` | | [`idempotency`]: operations that are carried out once |
 //! | `dashboard` | | [`manage`]: the page of keys and the management API |
+//! | `openapi` | | [`openapi`]: documents from the types of handlers, through aide |
+//! | `utoipa` | | [`openapi::utoipa`]: the same for documents that utoipa makes |
 //! | `test-util` | | [`test_util`] and the suites for stores, `store_conformance!` and `idempotency_conformance!` |
 //! | `full` | | all but `test-util` |
 //!
