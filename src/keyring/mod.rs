@@ -77,7 +77,7 @@ use crate::principal::Issuer;
 use crate::rate_limit::Plans;
 use crate::scope::Catalogue;
 use crate::store::{ErasedStore, KeyStore, StoreError};
-use crate::telemetry;
+use crate::telemetry::{self, Throttle};
 use crate::{Clock, KeyFormat, KeyHash, KeyKind, Mode};
 
 pub use builder::KeyringBuilder;
@@ -116,6 +116,8 @@ pub(crate) struct Inner {
     cache: Arc<LoadingCache<KeyHash, Verdict>>,
     usage: Arc<Usage>,
     scope_sets: ScopeSets,
+    /// Look-ups that the store failed.
+    failing: Throttle,
     issuer: Issuer,
     deadline: Duration,
     feed_round: Duration,
@@ -202,6 +204,7 @@ impl Keyring {
             hashing: builder.hashing,
             clock: builder.clock,
             scope_sets: ScopeSets::default(),
+            failing: Throttle::default(),
             issuer: Issuer::unique(),
             deadline: limits.deadline,
             feed_round: (limits.max_staleness / PROOFS).min(LONGEST_ROUND),

@@ -221,10 +221,16 @@ impl Query {
             match self.keyring.store.find_by_hash(*hash).await {
                 Ok(Some(record)) => return Ok(self.judge(record, *hash)),
                 Ok(None) => {}
-                Err(error) => return Err(failed(&error)),
+                Err(error) => return Err(self.failed(&error)),
             }
         }
         Ok(Answer::Negative(Verdict::Denied(Refusal::UnknownKey)))
+    }
+
+    fn failed(&self, error: &StoreError) -> LoadFailed {
+        let failures = self.keyring.failing.happened(self.keyring.clock.monotonic());
+        telemetry::lookup_failed(error, failures);
+        LoadFailed
     }
 
     fn judge(&self, record: KeyRecord, asked: KeyHash) -> Answer<Verdict> {
@@ -286,9 +292,4 @@ impl std::fmt::Debug for Verification {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Verification")
     }
-}
-
-fn failed(error: &StoreError) -> LoadFailed {
-    telemetry::lookup_failed(error);
-    LoadFailed
 }
