@@ -109,15 +109,11 @@ impl Accounts {
     fn question(&self, relation: &Relation) -> impl FnOnce() -> Answering + Send + 'static {
         let (directory, relation) = (Arc::clone(&self.directory), relation.clone());
         let (clock, failing) = (Arc::clone(&self.clock), Arc::clone(&self.failing));
-        move || {
-            Box::pin(async move {
-                let answer = ask(&*directory, &relation).await;
-                answer.map_err(|error| {
-                    telemetry::directory_failed(&error, failing.happened(clock.monotonic()));
-                    LoadFailed
-                })
-            })
-        }
+        let failed = move |error| {
+            telemetry::directory_failed(&error, failing.happened(clock.monotonic()));
+            LoadFailed
+        };
+        move || Box::pin(async move { ask(&*directory, &relation).await.map_err(failed) })
     }
 
     fn relation(&self, caller: &Principal, account: AccountId) -> Relation {

@@ -118,9 +118,10 @@ pub(crate) fn refused(refusal: &'static str) {
 /// for them get 503. `None`: it was said lately.
 pub(crate) fn lookup_failed(error: &StoreError, failures: Option<u64>) {
     let error = error as &(dyn Error + 'static);
-    match failures {
-        Some(failures) => error!(target: "keygate", error, failures, "a key look-up failed"),
-        None => debug!(target: "keygate", error, "a key look-up failed"),
+    if let Some(failures) = failures {
+        error!(target: "keygate", error, failures, "a key look-up failed");
+    } else {
+        debug!(target: "keygate", error, "a key look-up failed");
     }
 }
 
@@ -230,11 +231,10 @@ pub(crate) fn failed(code: &str, source: &(dyn Error + 'static)) {
 /// The directory of accounts failed, so often since this was last said; the clients were told to
 /// come again. `None`: it was said lately.
 pub(crate) fn directory_failed(source: &(dyn Error + 'static), failures: Option<u64>) {
-    match failures {
-        Some(failures) => {
-            error!(target: "keygate", source, failures, "the directory of accounts failed");
-        }
-        None => debug!(target: "keygate", source, "the directory of accounts failed"),
+    if let Some(failures) = failures {
+        error!(target: "keygate", source, failures, "the directory of accounts failed");
+    } else {
+        debug!(target: "keygate", source, "the directory of accounts failed");
     }
 }
 

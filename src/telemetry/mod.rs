@@ -14,9 +14,11 @@
 //!    the writing of usage) leaves a line when it changes, never one for each request or attempt.
 //!    Look-ups that fail leave one in ten seconds at error, which says how many they were, and each
 //!    one at debug.
-//! 5. Metrics have few labels of few values, and none is touched by a request whose key is cached,
-//!    that is counted where it should be and has no idempotency key. What they are called and tell
-//!    stands in the docs of [`keyring`](crate::keyring#metrics),
+//! 5. Metrics have few labels of few values. A request whose key is cached and whose limits are
+//!    counted here touches none: the recorder is told of such requests once a second, by the writing
+//!    of usage and by a [`Tally`](crate::tally::Tally). Whatever else happens asks the recorder that
+//!    there is at that moment, so one that is installed late misses only what was before. What they
+//!    are called and tell stands in the docs of [`keyring`](crate::keyring#metrics),
 //!    [`rate_limit`](crate::rate_limit#metrics) and `idempotency`.
 
 #[cfg(all(test, feature = "tracing"))]
@@ -50,10 +52,15 @@ pub(crate) use log::{
 pub(crate) use log::{watch_failed, watch_stands};
 #[cfg(feature = "idempotency")]
 pub(crate) use metric::idempotency;
-pub(crate) use metric::{attempt_limited, looked_up, usage_dropped};
+pub(crate) use metric::{
+    attempt_limited, cache_answered, decided, limited, looked_up, store_took, usage_dropped,
+};
 #[cfg(feature = "redis")]
 pub(crate) use metric::{limiter_failed, limiter_fell_back};
 pub(crate) use throttle::Throttle;
+
+/// Whether anything is counted for metrics: where nothing is, nobody need keep a number.
+pub(crate) const COUNTS: bool = cfg!(feature = "metrics");
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, Default)]

@@ -27,3 +27,4 @@ mod redis;
 mod sqlite;
 mod store;
 mod support;
+mod telemetry;
