@@ -29,3 +29,4 @@ mod redis;
 mod sqlite;
 mod store;
 mod support;
+mod telemetry;
