@@ -81,9 +81,11 @@
 //! | `sqlite` | | [`store::SqliteStore`]: keys in a file |
 //! | `postgres` | | [`store::PostgresStore`]: keys shared by several instances |
 //! | `redis` | | [`rate_limit::RedisLimiter`]: limits that several instances share; with `idempotency` its keys in Redis |
-//! | `metrics` | | counters and gauges through the `metrics` facade, see [`keyring`](keyring#metrics), [`rate_limit`](rate_limit#metrics) and `idempotency` |
+//! | `metrics` | | counters, gauges and a histogram through the `metrics` facade, see [`keyring`](keyring#metrics), [`rate_limit`](rate_limit#metrics) and `idempotency` |
 //! | `idempotency` | | [`idempotency`]: operations that are carried out once |
 //! | `dashboard` | | [`manage`]: the page of keys and the management API |
+//! | `openapi` | | [`openapi`]: documents from the types of handlers, through aide |
+//! | `utoipa` | | [`openapi::utoipa`]: the same for documents that utoipa makes |
 //! | `test-util` | | [`test_util`] and the suites for stores, `store_conformance!` and `idempotency_conformance!` |
 //! | `full` | | all but `test-util` |
 //!
@@ -121,6 +123,7 @@ mod principal;
 pub mod rate_limit;
 pub mod scope;
 pub mod store;
+mod tally;
 mod telemetry;
 #[cfg(any(test, feature = "test-util"))]
 pub mod test_util;

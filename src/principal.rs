@@ -33,6 +33,21 @@ pub enum KeyKind {
     Publishable,
 }
 
+impl Mode {
+    /// `live` or `test`, whatever the two are called in the service's keys: for logs and metrics.
+    ///
+    /// ```
+    /// assert_eq!(keygate::Mode::Live.as_str(), "live");
+    /// ```
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
 impl KeyKind {
     /// The word for it, in lower case.
     ///

@@ -43,6 +43,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("rate_limit/mark", 2),
     ("rate_limit/label", 2),
     ("client_ip", 2),
+    ("tally", 2),
     ("auth/credential", 2),
     ("on_behalf_of/directory", 2),
     ("store", 2),
@@ -69,6 +70,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("idempotency", 5),
     ("extract", 6),
     ("manage", 6),
+    ("openapi", 6),
     ("test_util", 6),
     // The crate's root re-exports the paved path and has no logic.
     ("", 6),
@@ -81,7 +83,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("arc_swap", &["cache", "rate_limit/plan"]),
     ("governor", &["rate_limit/bucket"]),
     // Exceptions: the body of an error, and the peer's address as axum hands it over.
-    ("axum", &["extract", "manage", "error/body", "client_ip"]),
+    ("axum", &["extract", "manage", "openapi/public", "error/body", "client_ip"]),
+    ("aide", &["openapi/aide"]),
+    ("schemars", &["openapi/aide"]),
+    ("utoipa", &["openapi/utoipa"]),
     (
         "tower",
         &["auth", "rate_limit", "on_behalf_of", "idempotency", "envelope", "manage", "test_util"],

@@ -13,6 +13,7 @@
 //! - `REDIS_URL`: `redis://[:PASSWORD@]HOST[:PORT][/DATABASE]`, where all instances count limits
 //!   together and keep idempotency keys; each counts for itself unless set.
 //! - `PORT`: 3000 unless set, 0 for any free one.
+//! - `METRICS_PORT`: where `/metrics` is served to Prometheus, on 127.0.0.1; nowhere unless set.
 //! - `DASHBOARD_PASSWORD`: of the page's user `operator`; a random one, printed, unless set.
 //! - `RUST_LOG`: what is logged; `info` unless set.
 //! - `TRUSTED_PROXIES`: the networks whose word on clients' addresses counts, separated by commas;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 use app::Redis;
 use keygate::{ApiKey, IdempotencyLayer, InvalidKeyId, Mode, NewKey};
-use server::{About, Database, Demo, Password, Server};
+use server::{About, Database, Demo, Metrics, Password, Server};
 use tokio::task::JoinSet;
 
 const ABOUT: About = About {
@@ -59,6 +60,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     if let Some(verb) = verb {
         return verb.run(&keys, &database).await;
     }
+    let metrics = Metrics::from_env().await?;
     let password = Password::from_env();
     let (proxies, redis) = (server::trusted_proxies("")?, Redis::from_env(ABOUT.name).await?);
     let once = match (Redis::idempotency_from_env(ABOUT.name).await?, &database) {
@@ -67,7 +69,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         (None, Database::Postgres(store)) => IdempotencyLayer::new(store.clone()),
     };
     let app = app::app(&keys, proxies, &redis, once.clone(), password.expose());
-    let server = Server { app, keys, database, once: Some(once), background: JoinSet::new() };
+    let server =
+        Server { app, keys, database, once: Some(once), metrics, background: JoinSet::new() };
     server.run(&password, demos()?).await
 }
 

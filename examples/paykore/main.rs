@@ -13,6 +13,7 @@
 //! - `REDIS_URL`: `redis://[:PASSWORD@]HOST[:PORT][/DATABASE]`, where all instances count limits
 //!   together; each counts for itself unless set.
 //! - `PORT`: 3000 unless set, 0 for any free one.
+//! - `METRICS_PORT`: where `/metrics` is served to Prometheus, on 127.0.0.1; nowhere unless set.
 //! - `DASHBOARD_PASSWORD`: of the page's user `operator`; a random one, printed, unless set.
 //! - `RUST_LOG`: what is logged; `info` unless set.
 //! - `TRUSTED_PROXIES`: the networks whose word on clients' addresses counts, separated by commas;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 use app::{Environment, Redis};
 use keygate::{ApiKey, InvalidKeyId, NewKey, PlanName};
 use plans::PlanTable;
-use server::{About, Database, Demo, Password, Server};
+use server::{About, Database, Demo, Metrics, Password, Server};
 use tokio::task::JoinSet;
 
 const ABOUT: About = About {
@@ -67,13 +68,16 @@ async fn run() -> Result<(), Box<dyn Error>> {
     if let Some(verb) = verb {
         return verb.run(&keys, &database).await;
     }
+    let metrics = Metrics::from_env().await?;
     let mut background = JoinSet::new();
     background.spawn(table.follow(database.watch("plans")));
 
     let password = Password::from_env();
     let (proxies, redis) = (server::trusted_proxies("")?, Redis::from_env(ABOUT.name).await?);
     let app = app::app(&keys, environment, proxies, &redis, password.expose());
-    Server { app, keys, database, once: None, background }.run(&password, demos(environment)?).await
+    Server { app, keys, database, once: None, metrics, background }
+        .run(&password, demos(environment)?)
+        .await
 }
 
 fn environment() -> Result<Environment, Box<dyn Error>> {

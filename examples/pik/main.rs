@@ -13,6 +13,7 @@
 //! - `REDIS_URL`: `redis://[:PASSWORD@]HOST[:PORT][/DATABASE]`, where all instances count limits
 //!   together; each counts for itself unless set.
 //! - `PORT`: 3000 unless set, 0 for any free one.
+//! - `METRICS_PORT`: where `/metrics` is served to Prometheus, on 127.0.0.1; nowhere unless set.
 //! - `DASHBOARD_PASSWORD`: of the page's user `operator`; a random one, printed, unless set.
 //! - `RUST_LOG`: what is logged; `info` unless set.
 //! - `TRUSTED_PROXIES`: the networks whose word on HTTPS and on clients' addresses counts, separated
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 use app::{Accounts, Redis};
 use keygate::{ApiKey, InvalidKeyId, Mode, NewKey};
-use server::{About, Database, Demo, Password, Server};
+use server::{About, Database, Demo, Metrics, Password, Server};
 use tokio::task::JoinSet;
 
 const ABOUT: About = About {
@@ -59,6 +60,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     if let Some(verb) = verb {
         return verb.run(&keys, &database).await;
     }
+    let metrics = Metrics::from_env().await?;
     let accounts = Accounts::in_database(pool).await?;
     let mut background = JoinSet::new();
     background.spawn(accounts.clone().follow(database.watch("accounts")));
@@ -67,7 +69,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let proxies = server::trusted_proxies("127.0.0.1/32")?;
     let redis = Redis::from_env(ABOUT.name).await?;
     let app = app::app(&keys, &accounts, proxies, &redis, password.expose());
-    Server { app, keys, database, once: None, background }.run(&password, demos()?).await
+    Server { app, keys, database, once: None, metrics, background }.run(&password, demos()?).await
 }
 
 fn demos() -> Result<Vec<Demo>, InvalidKeyId> {

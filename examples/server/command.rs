@@ -32,6 +32,7 @@ Environment:
   REDIS_URL           redis://[:PASSWORD@]HOST[:PORT][/DATABASE], where all instances count limits
                       together; each counts for itself unless set
   PORT                3000 unless set, 0 for any free one; on 127.0.0.1
+  METRICS_PORT        where /metrics is, on 127.0.0.1, 0 for any free port; nowhere unless set
   DASHBOARD_PASSWORD  of the user `operator` of the page of keys; a random one, printed, unless set
   RUST_LOG            what is logged, such as `info` (unless set), `warn` or `keygate=debug`";
 

@@ -7,6 +7,7 @@ mod database;
 mod demo;
 mod failure;
 mod listing;
+mod metrics;
 
 use std::error::Error;
 use std::io::IsTerminal;
@@ -28,6 +29,7 @@ pub(crate) use database::Database;
 pub(crate) use demo::Demo;
 #[allow(unused_imports, reason = "one of the servers has nothing to log")]
 pub(crate) use failure::{exit_code, in_one_line};
+pub(crate) use metrics::Metrics;
 
 /// The port where `PORT` does not name one.
 const DEFAULT_PORT: u16 = 3000;
@@ -44,6 +46,8 @@ pub(crate) struct Server {
     pub(crate) app: Router,
     pub(crate) keys: Keyring,
     pub(crate) database: Database,
+    /// Served beside it, where somebody wants them.
+    pub(crate) metrics: Option<Metrics>,
     /// What goes on for clients that have hung up.
     pub(crate) once: Option<IdempotencyLayer>,
     /// What runs beside it and ends with it.
@@ -101,6 +105,9 @@ impl Server {
                 "management API: curl -u operator:{} {origin}/dashboard/api/keys",
                 password.text
             );
+        }
+        if let Some(metrics) = self.metrics.take() {
+            println!("metrics: curl {}", metrics.serve(&mut self.background)?);
         }
         println!("listening on {origin}");
 

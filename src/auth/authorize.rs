@@ -2,7 +2,7 @@ use http::Extensions;
 
 use super::Anonymous;
 use crate::scope::Requirement;
-use crate::{ApiError, Principal, Refusal, ScopeName};
+use crate::{ApiError, Principal, Refusal, ScopeName, telemetry};
 
 const NO_AUTH_LAYER: &str = "no `AuthLayer` ran for this route: put it around the router with \
                              `.layer(…)`, after its routes, and give nested routers a fallback";
@@ -22,6 +22,14 @@ pub(crate) fn caller(extensions: &Extensions) -> Result<Option<&Principal>, Refu
 
 /// The caller, who holds what `R` requires.
 pub(crate) fn authorize<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError> {
+    look::<R>(extensions).inspect_err(|error| {
+        if let Some(refusal) = error.refusal() {
+            telemetry::decided("scope", refusal.as_str(), 1);
+        }
+    })
+}
+
+fn look<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError> {
     let Some(principal) = caller(extensions)? else {
         return Err(Refusal::MissingCredential.into());
     };

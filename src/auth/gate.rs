@@ -159,8 +159,7 @@ where
 
 /// Puts the caller where handlers and inner layers find it, and into the log.
 pub(crate) fn admit(principal: Principal, request: &mut Extensions) {
-    let on_behalf_of = principal.on_behalf_of().map(crate::AccountId::as_str);
-    telemetry::record_principal(principal.key_id().as_str(), on_behalf_of);
+    telemetry::record_principal(&principal);
     if let Some(previous) = request.insert(principal)
         && let Some(principal) = request.get_mut::<Principal>()
     {

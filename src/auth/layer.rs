@@ -9,7 +9,8 @@ use super::guard::Guard;
 use super::{Auth, CacheControl};
 use crate::client_ip::TrustedProxies;
 use crate::error::{Challenges, respond};
-use crate::{ApiError, ErrorBody, Keyring, Mode, Quota, Refusal};
+use crate::tally::Tally;
+use crate::{ApiError, ErrorBody, Keyring, Mode, Quota, Refusal, telemetry};
 
 /// The realm of a service that names none.
 const REALM: &str = "api";
@@ -36,6 +37,7 @@ pub(super) struct Rules {
     /// `None` until somebody has said who they are.
     pub(super) proxies: Option<TrustedProxies>,
     pub(super) guard: Guard,
+    pub(super) let_in: Tally,
     challenges: Challenges,
     caching: Option<Arc<CacheControl>>,
     caching_anonymous: Option<Arc<CacheControl>>,
@@ -53,6 +55,7 @@ impl AuthLayer {
             anonymous: false,
             https: false,
             proxies: None,
+            let_in: Tally::default(),
             challenges: Challenges::of_realm(REALM),
             caching: None,
             caching_anonymous: None,
@@ -220,6 +223,7 @@ impl Rules {
         refusal: Refusal,
         request: &Extensions,
     ) -> Response<B> {
+        telemetry::decided("auth", refusal.as_str(), 1);
         let challenge = self.challenges.of(&refusal);
         respond(ApiError::from(refusal).with_challenge(challenge), request)
     }

@@ -9,7 +9,7 @@ use super::decision::Decision;
 use super::future::{Asked, ResponseFuture};
 use super::gate::{Gate, admit, take_ready};
 use super::layer::Rules;
-use crate::ErrorBody;
+use crate::{ErrorBody, telemetry};
 
 /// The service that [`AuthLayer`](super::AuthLayer) makes.
 #[derive(Debug, Clone)]
@@ -47,6 +47,7 @@ where
             }
             Decision::Known => None,
             Decision::Anonymous => {
+                self.rules.let_in.count(|| |times| telemetry::decided("auth", "anonymous", times));
                 request.extensions_mut().insert(Anonymous);
                 self.rules.caching_anonymous()
             }

@@ -87,6 +87,9 @@ pub(crate) fn write<B: ErrorBody>(
 
 /// Tells the operator what the client is not told.
 fn report(error: &ApiError) {
+    if let Some(refusal) = error.refusal() {
+        telemetry::refused(refusal.as_str());
+    }
     if let Some(Refusal::Misconfigured { what }) = error.refusal() {
         telemetry::misconfigured(what);
     } else if let Some(source) = std::error::Error::source(error) {

@@ -38,6 +38,9 @@
 //!
 //! | name | kind | tells |
 //! | --- | --- | --- |
+//! | `keygate_decisions_total{by,outcome}` | counter | what was decided about requests, by their keys, scopes and connected accounts |
+//! | `keygate_cache_total{result}` | counter | what was known of a key when a request came |
+//! | `keygate_store_seconds{operation,outcome}` | histogram | how long the store took for an answer |
 //! | `keygate_feed_up` | gauge | 1 while changes made on other nodes are heard of, else 0 |
 //! | `keygate_feed_lost_total` | counter | how often the feed broke, fell silent or could not be had |
 //! | `keygate_circuit_open{of}` | gauge | 1 while so many look-ups hang that no more are made, else 0 |
@@ -46,7 +49,18 @@
 //! | `keygate_usage_dropped_total` | counter | uses that are lost, as there was no room to keep them |
 //! | `keygate_usage_flush_failures_total` | counter | batches of usage that could not be written, each try by itself |
 //!
-//! `of` is `keys` or `accounts`, of attempts `keys` or `operator`. `outcome` is `found`, `not_found` (a revoked key too), `failed`,
+//! `by` is `auth`, with the outcome `accepted`, `anonymous` or the name of a
+//! [`Refusal`](crate::Refusal::as_str); `scope` and `on_behalf_of` count refusals only. `result` is
+//! `hit`, `refused` (known not to be accepted), `miss` (the request waited for a look-up), and
+//! `stale` for a miss that was answered without the store, see
+//! [`allow_stale_on_outage`](KeyringBuilder::allow_stale_on_outage). `operation` is a method of
+//! [`KeyStore`], and its outcome `ok`, `failed` or `given_up`.
+//!
+//! What is accepted is told once a second, together with the writing of usage, and so costs a request
+//! nothing; everything else at once. A recorder may be installed at any time: it misses what was
+//! before, and gauges until they change.
+//!
+//! `of` is `keys` or `accounts`, of attempts `keys` or `operator`. The outcome of a look-up is `found`, `not_found` (a revoked key too), `failed`,
 //! `timed_out`, `panicked` or `circuit_open`. A key that is cached and fresh causes no look-up. The
 //! gauge of the feed is not set where the store has none, that of a circuit not before it first
 //! opens.
@@ -76,8 +90,8 @@ use crate::cache::{self, CacheKey, LoadingCache};
 use crate::principal::Issuer;
 use crate::rate_limit::Plans;
 use crate::scope::Catalogue;
-use crate::store::{ErasedStore, KeyStore, StoreError};
-use crate::telemetry;
+use crate::store::{ErasedStore, KeyStore, StoreError, timed};
+use crate::telemetry::{self, Throttle};
 use crate::{Clock, KeyFormat, KeyHash, KeyKind, Mode};
 
 pub use builder::KeyringBuilder;
@@ -116,6 +130,8 @@ pub(crate) struct Inner {
     cache: Arc<LoadingCache<KeyHash, Verdict>>,
     usage: Arc<Usage>,
     scope_sets: ScopeSets,
+    /// Look-ups that the store failed.
+    failing: Throttle,
     issuer: Issuer,
     deadline: Duration,
     feed_round: Duration,
@@ -199,15 +215,17 @@ impl Keyring {
     fn assemble(builder: KeyringBuilder) -> Self {
         let limits = builder.limits;
         let patience = patience(limits.deadline);
+        let store = timed(builder.store, &builder.clock);
         Self(Arc::new(Inner {
             cache: LoadingCache::new(&limits, Arc::clone(&builder.clock)),
-            usage: Arc::new(Usage::new(&builder.store, &builder.clock, patience)),
-            store: builder.store,
+            usage: Arc::new(Usage::new(&store, &builder.clock, patience)),
+            store,
             formats: builder.formats,
             policy: builder.policy,
             hashing: builder.hashing,
             clock: builder.clock,
             scope_sets: ScopeSets::default(),
+            failing: Throttle::default(),
             issuer: Issuer::unique(),
             deadline: limits.deadline,
             feed_round: (limits.max_staleness / PROOFS).min(LONGEST_ROUND),

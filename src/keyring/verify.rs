@@ -83,12 +83,14 @@ impl Keyring {
     /// [`CircuitOpen`](Refusal::CircuitOpen) say that the store could not answer, every other one
     /// that the key is not accepted. Do not tell your clients which.
     pub async fn verify(&self, text: &str) -> Result<Principal, Refusal> {
-        let key = self.parse(text.as_bytes()).ok_or(Refusal::MalformedCredential)?;
-        match self.probe(key) {
-            Probe::Accepted(principal) => Ok(principal),
-            Probe::Refused(refusal) => Err(refusal),
-            Probe::Pending(verification) => verification.await.answer,
-        }
+        let answer = match self.parse(text.as_bytes()).map(|key| self.probe(key)) {
+            Some(Probe::Accepted(principal)) => Ok(principal),
+            Some(Probe::Refused(refusal)) => Err(refusal),
+            Some(Probe::Pending(verification)) => verification.await.answer,
+            None => Err(Refusal::MalformedCredential),
+        };
+        // Those that are accepted are told as uses are.
+        answer.inspect_err(|refusal| telemetry::decided("auth", refusal.as_str(), 1))
     }
 
     /// The text as a key of one of the accepted formats. No hash, no look-up.
@@ -100,13 +102,16 @@ impl Keyring {
     pub(crate) fn probe(&self, key: ParsedKey<'_>) -> Probe {
         let plain = KeyHash::of(key.text);
         match self.0.cache.get_with(&plain, |verdict, now| self.0.settle(verdict, now)) {
-            Got::Fresh(settled) => settled.into(),
+            Got::Fresh(settled) => Probe::cached(settled),
             Got::Refresh(settled) => {
                 let query = Query::new(&self.0, plain, key);
                 self.0.cache.refresh(plain, query.slots(), move || query.ask());
-                settled.into()
+                Probe::cached(settled)
             }
-            Got::Miss => Probe::Pending(self.look_up(plain, key)),
+            Got::Miss => {
+                telemetry::cache_answered("miss", 1);
+                Probe::Pending(self.look_up(plain, key))
+            }
         }
     }
 
@@ -123,11 +128,14 @@ impl Keyring {
         // The one boxed future: only a key that is not cached pays for it.
         let future = Box::pin(async move {
             let failed = match loading.await {
-                Ok(verdict) => return keyring.settle(&verdict, keyring.clock.monotonic()).into(),
+                Ok(verdict) => {
+                    return keyring.settle_late(&verdict, keyring.clock.monotonic()).into();
+                }
                 Err(failed) => failed,
             };
-            let settle = |verdict: &Verdict, now| keyring.settle(verdict, now);
+            let settle = |verdict: &Verdict, now| keyring.settle_late(verdict, now);
             if let Some(settled) = keyring.cache.get_stale(&plain, settle) {
+                telemetry::cache_answered("stale", 1);
                 return settled.into();
             }
             let refusal = match failed.why {
@@ -176,6 +184,11 @@ impl Inner {
         self.usage.count(&grant.claims, now);
         Ok(Principal::new(Arc::clone(&grant.claims)))
     }
+
+    /// The same for a request that had to wait.
+    fn settle_late(&self, verdict: &Verdict, now: Duration) -> Result<Principal, Refusal> {
+        self.settle(verdict, now).inspect(|_| self.usage.looked_up())
+    }
 }
 
 impl Window {
@@ -221,10 +234,16 @@ impl Query {
             match self.keyring.store.find_by_hash(*hash).await {
                 Ok(Some(record)) => return Ok(self.judge(record, *hash)),
                 Ok(None) => {}
-                Err(error) => return Err(failed(&error)),
+                Err(error) => return Err(self.failed(&error)),
             }
         }
         Ok(Answer::Negative(Verdict::Denied(Refusal::UnknownKey)))
+    }
+
+    fn failed(&self, error: &StoreError) -> LoadFailed {
+        let failures = self.keyring.failing.happened(self.keyring.clock.monotonic());
+        telemetry::lookup_failed(error, failures);
+        LoadFailed
     }
 
     fn judge(&self, record: KeyRecord, asked: KeyHash) -> Answer<Verdict> {
@@ -265,11 +284,15 @@ impl Query {
     }
 }
 
-impl From<Result<Principal, Refusal>> for Probe {
-    fn from(settled: Result<Principal, Refusal>) -> Self {
+impl Probe {
+    /// What the cache said.
+    fn cached(settled: Result<Principal, Refusal>) -> Self {
         match settled {
             Ok(principal) => Self::Accepted(principal),
-            Err(refusal) => Self::Refused(refusal),
+            Err(refusal) => {
+                telemetry::cache_answered("refused", 1);
+                Self::Refused(refusal)
+            }
         }
     }
 }
@@ -286,9 +309,4 @@ impl std::fmt::Debug for Verification {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Verification")
     }
-}
-
-fn failed(error: &StoreError) -> LoadFailed {
-    telemetry::lookup_failed(error);
-    LoadFailed
 }

@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::directory::{Connection, ErasedDirectory};
+use super::directory::{Connection, DirectoryError, ErasedDirectory};
 use crate::cache::{self, CacheKey, Got, Limits, LoadError, LoadFailed, LoadingCache, Slots};
-use crate::{AccountId, Clock, Mode, Principal, Refusal, telemetry};
+use crate::telemetry::{self, Throttle};
+use crate::{AccountId, Clock, Mode, Principal, Refusal};
 
 /// The directory with its answers cached.
 #[derive(Clone)]
@@ -17,6 +18,8 @@ pub(super) struct Accounts {
     clock: Arc<dyn Clock>,
     cache: Arc<LoadingCache<Relation, Option<Connection>>>,
     hasher: RandomState,
+    /// Questions that the directory failed.
+    failing: Arc<Throttle>,
 }
 
 /// Whose account is asked for. The bits come from a hash that nobody outside can predict.
@@ -50,7 +53,8 @@ impl Accounts {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let cache = LoadingCache::new(&limits, Arc::clone(&clock));
-        Self { directory, limits, clock, cache, hasher: RandomState::new() }
+        let (hasher, failing) = (RandomState::new(), Arc::default());
+        Self { directory, limits, clock, cache, hasher, failing }
     }
 
     /// The same directory, with an empty cache.
@@ -104,7 +108,12 @@ impl Accounts {
 
     fn question(&self, relation: &Relation) -> impl FnOnce() -> Answering + Send + 'static {
         let (directory, relation) = (Arc::clone(&self.directory), relation.clone());
-        move || Box::pin(ask_directory(directory, relation))
+        let (clock, failing) = (Arc::clone(&self.clock), Arc::clone(&self.failing));
+        let failed = move |error| {
+            telemetry::directory_failed(&error, failing.happened(clock.monotonic()));
+            LoadFailed
+        };
+        move || Box::pin(async move { ask(&*directory, &relation).await.map_err(failed) })
     }
 
     fn relation(&self, caller: &Principal, account: AccountId) -> Relation {
@@ -126,18 +135,14 @@ impl Accounts {
 type Learnt = Result<cache::Answer<Option<Connection>>, LoadFailed>;
 type Answering = Pin<Box<dyn Future<Output = Learnt> + Send>>;
 
-async fn ask_directory(directory: Arc<dyn ErasedDirectory>, relation: Relation) -> Learnt {
-    let Relation { platform, account, mode, .. } = &relation;
-    match directory.ask(platform, account, *mode).await {
-        Ok(Some(connection)) if connection.verified => {
-            Ok(cache::Answer::Positive(Some(connection)))
-        }
-        Ok(other) => Ok(cache::Answer::Negative(other)),
-        Err(error) => {
-            telemetry::directory_failed(&error);
-            Err(LoadFailed)
-        }
-    }
+async fn ask(
+    directory: &dyn ErasedDirectory,
+    Relation { platform, account, mode, .. }: &Relation,
+) -> Result<cache::Answer<Option<Connection>>, DirectoryError> {
+    Ok(match directory.ask(platform, account, *mode).await? {
+        Some(connection) if connection.verified => cache::Answer::Positive(Some(connection)),
+        other => cache::Answer::Negative(other),
+    })
 }
 
 fn settle(

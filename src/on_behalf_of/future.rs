@@ -9,7 +9,7 @@ use tower::Service;
 use super::accounts::Asking;
 use crate::auth::{Gate, Question};
 use crate::error::respond;
-use crate::{ApiError, ErrorBody, Principal, Refusal};
+use crate::{ApiError, ErrorBody, Principal, Refusal, telemetry};
 
 pin_project! {
     /// The answer of [`OnBehalfOf`](super::OnBehalfOf): the inner service's, or a refusal.
@@ -65,5 +65,6 @@ impl Question for Asked {
 
 /// The answer to a request that was refused.
 pub(super) fn refuse<B: ErrorBody>(refusal: Refusal, request: &Extensions) -> Response<B> {
+    telemetry::decided("on_behalf_of", refusal.as_str(), 1);
     respond(ApiError::from(refusal), request)
 }

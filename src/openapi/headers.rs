@@ -1,5 +1,7 @@
 //! The headers that a document tells of.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 /// Those that describe the body, which has a description of its own.
@@ -57,10 +59,10 @@ pub(super) fn described(name: &str) -> (String, Value) {
         ),
         other => (other, "", text),
     };
-    let mut header = json!({ "schema": schema });
-    if !description.is_empty() {
-        header["description"] = description.into();
-    }
+    let header = match description {
+        "" => json!({ "schema": schema }),
+        _ => json!({ "schema": schema, "description": description }),
+    };
     (spelling.to_owned(), header)
 }
 
@@ -103,7 +105,8 @@ pub(super) fn security_schemes(auth: &super::layers::Auth) -> Map<String, Value>
     if !auth.scopes.is_empty() {
         description.push_str(" A key holds some of these scopes:\n");
         for (name, grants) in &auth.scopes {
-            description.push_str(&format!("\n- `{name}`: {grants}"));
+            // Writing to a `String` cannot fail.
+            let _ = write!(description, "\n- `{name}`: {grants}");
         }
     }
     let bearer = json!({ "type": "http", "scheme": "bearer", "description": description });

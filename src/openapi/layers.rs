@@ -104,9 +104,8 @@ impl Outline {
         if let Some(auth) = &self.auth {
             let if_true = |condition: bool, fault| condition.then_some(fault);
             faults.extend(if_true(auth.https, Fault::InsecureTransport));
-            faults.push(Fault::AmbiguousCredentials);
             faults.extend(if_true(needs_key || !auth.anonymous, Fault::MissingKey));
-            faults.extend([Fault::InvalidKey, Fault::ExpiredKey]);
+            faults.extend([Fault::InvalidKey, Fault::ExpiredKey, Fault::AmbiguousCredentials]);
             faults.extend(if_true(auth.limits_failures, Fault::TooManyFailures));
             faults.push(Fault::KeysUnavailable);
         }

@@ -25,6 +25,8 @@ pub(super) struct Pen<'l> {
     /// The request's id in examples.
     id: String,
     schemes: Object,
+    /// Those that are the same for several operations.
+    responses: Object,
     /// The headers that are referred to.
     headers: BTreeSet<String>,
 }
@@ -40,12 +42,15 @@ struct Written {
     content_type: String,
     body: Value,
     is_limited: bool,
+    /// Whether it names what this operation alone needs.
+    is_particular: bool,
 }
 
 impl<'l> Pen<'l> {
     pub(super) fn new(envelope: &'l EnvelopeLayer) -> Self {
         let id = envelope.example_id();
-        Self { envelope, id, schemes: Object::new(), headers: BTreeSet::new() }
+        let (schemes, responses) = (Object::new(), Object::new());
+        Self { envelope, id, schemes, responses, headers: BTreeSet::new() }
     }
 
     /// Says of one operation who may call it, with which scopes, and how it fails.
@@ -71,15 +76,14 @@ impl<'l> Pen<'l> {
     /// What the operations that were written refer to, by the names of a document's components.
     pub(super) fn components(self) -> Value {
         let headers = self.headers.iter().map(|name| {
-            let (spelling, mut header) = headers::described(name);
-            header["required"] = true.into();
-            (spelling, header)
+            let (spelling, header) = headers::described(name);
+            (spelling, with(header, "required", true))
         });
         let headers: Object = headers.collect();
-        let mut schema = self.schema();
-        schema["description"] = "What every error is sent as.".into();
+        let schema = with(self.schema(), "description", "What every error is sent as.");
         json!({
             "securitySchemes": self.schemes,
+            "responses": self.responses,
             "headers": headers,
             "schemas": { SCHEMA: schema },
         })
@@ -110,7 +114,8 @@ impl<'l> Pen<'l> {
         }
         for fault in faults {
             let error = fault.error(&mark.access);
-            let (status, written) = self.written(fault.name(), error, fault.is_limited());
+            let (status, mut written) = self.written(fault.name(), error, fault.is_limited());
+            written.is_particular = fault == Fault::InsufficientScope;
             by_status.entry(status.as_str().to_owned()).or_default().push(written);
         }
         let mut responses = taken(operation, "responses");
@@ -135,12 +140,18 @@ impl<'l> Pen<'l> {
             }
         }
         for (status, errors) in by_status {
-            let response = self.response(&errors, layers);
-            match responses.get_mut(&status) {
-                // The application's own words stay.
-                Some(own) => self.refer(own, &[headers::REQUEST_ID], &[]),
-                None => drop(responses.insert(status, response)),
+            // The application's own words stay.
+            if let Some(own) = responses.get_mut(&status) {
+                self.refer(own, &[headers::REQUEST_ID], &[]);
+                continue;
             }
+            let response = self.response(&errors, layers);
+            let response = if errors.iter().any(|error| error.is_particular) {
+                response
+            } else {
+                self.shared(&status, response)
+            };
+            responses.insert(status, response);
         }
         operation.insert("responses".into(), responses.into());
     }
@@ -184,6 +195,20 @@ impl<'l> Pen<'l> {
         response
     }
 
+    /// A reference to a response that stands in the document once, by the phrase of its status.
+    fn shared(&mut self, status: &str, response: Value) -> Value {
+        let phrase = status.parse().ok().and_then(|status: StatusCode| status.canonical_reason());
+        let phrase: String = phrase.unwrap_or("Error").split(' ').collect();
+        let names = (2..).map(|number| format!("{phrase}{number}"));
+        for name in std::iter::once(phrase.clone()).chain(names) {
+            let known = self.responses.entry(&name).or_insert_with(|| response.clone());
+            if *known == response {
+                return json!({ "$ref": format!("#/components/responses/{name}") });
+            }
+        }
+        response
+    }
+
     /// Adds headers to a response: some that each answer has, and some that not each has.
     fn refer(&mut self, response: &mut Value, always: &[&str], sometimes: &[&str]) {
         let Some(response) = response.as_object_mut().filter(|own| !own.contains_key("$ref"))
@@ -217,7 +242,9 @@ impl<'l> Pen<'l> {
         let body = serde_json::from_slice(body)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
         let content_type = content_type.unwrap_or_default();
-        let written = Written { name, message, headers, content_type, body, is_limited };
+        let is_particular = false;
+        let written =
+            Written { name, message, headers, content_type, body, is_limited, is_particular };
         (response.status(), written)
     }
 
@@ -271,6 +298,14 @@ fn error_of(status: &str) -> ApiError {
 fn has_path_parameters(operation: &Object) -> bool {
     let parameters = operation.get("parameters").and_then(Value::as_array);
     parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "path"))
+}
+
+/// The same object with one member more.
+fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value.into());
+    }
+    object
 }
 
 /// Takes an object out of another one, to be put back; an empty one if there is none.

@@ -1,12 +1,14 @@
 use std::fmt;
 
+use serde_json::Value;
+
 use super::access::Access;
 use super::layers::Outline;
 
 /// The extension of an operation that has no good reason to be as open or as closed as it is.
 pub(super) const KEY: &str = "x-undecided";
 
-/// An operation of which nobody has decided who may call it; see [`undecided`](super::undecided).
+/// An operation of which nobody has decided who may call it; see [the module](super).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Undecided {
@@ -42,7 +44,7 @@ impl Reason {
     }
 
     /// The reason that a word of [`Self::as_str`] stands for.
-    pub(super) fn from_word(word: &str) -> Option<Self> {
+    fn from_word(word: &str) -> Option<Self> {
         [Self::Silent, Self::Unguarded, Self::Contradictory]
             .into_iter()
             .find(|reason| reason.as_str() == word)
@@ -55,6 +57,15 @@ impl Reason {
             (Access::Public, Some(auth)) if !auth.anonymous => Some(Self::Contradictory),
             _ => None,
         }
+    }
+}
+
+/// Why an operation is undecided, by its extension and whether it has security requirements: one that
+/// has neither was never finished.
+pub(super) fn reason(flag: Option<&Value>, is_decided: bool) -> Option<Reason> {
+    match flag.and_then(Value::as_str) {
+        Some(word) => Some(Reason::from_word(word).unwrap_or(Reason::Silent)),
+        None => (!is_decided).then_some(Reason::Silent),
     }
 }
 

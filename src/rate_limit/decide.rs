@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Extensions, Request};
@@ -11,7 +12,7 @@ use super::headers::Shown;
 use super::layer::{Config, Cost};
 use super::limit::{Limit, Payer, RequestHead};
 use super::limiter::{Answer, Asked, Charge, Counted, Verdict};
-use crate::{ApiError, Principal};
+use crate::{ApiError, Principal, telemetry};
 
 /// After how long a request that nobody could count is to be sent again.
 const COME_AGAIN: Duration = Duration::from_secs(1);
@@ -53,7 +54,7 @@ impl Config {
                 Err(refused) => Decision::Refused(refused),
             },
             Ok(Answer::Later(verdict)) => Decision::Later(verdict),
-            Err(missing) => Decision::Refused(Refused::misconfigured(missing)),
+            Err(missing) => Decision::Refused(self.misconfigured(missing)),
         }
     }
 
@@ -61,11 +62,15 @@ impl Config {
     pub(crate) fn conclude(&self, verdict: &Verdict) -> Result<Option<Shown>, Refused> {
         match verdict {
             Verdict::Counted(counted) => self.counted(counted).map(Some),
-            Verdict::Uncounted => Ok(None),
+            Verdict::Uncounted => {
+                telemetry::limited(&self.own_name(), "uncounted", 1);
+                Ok(None)
+            }
             Verdict::Unavailable => {
+                telemetry::limited(&self.own_name(), "unavailable", 1);
                 Err(Refused { error: ApiError::unavailable(COME_AGAIN), shown: None })
             }
-            Verdict::Misconfigured(what) => Err(Refused::misconfigured(what)),
+            Verdict::Misconfigured(what) => Err(self.misconfigured(what)),
         }
     }
 
@@ -73,10 +78,26 @@ impl Config {
         let name = self.limits.get(counted.of).map_or("default", |limit| &limit.label.name);
         let shown = Shown::new(&counted.standing, self.family, name, self.clock.wall());
         if counted.admitted {
+            self.admitted.count(|| {
+                let name = self.own_name();
+                move |times| telemetry::limited(&name, "admitted", times)
+            });
             return Ok(shown);
         }
+        telemetry::limited(name, "refused", 1);
         let wait = Duration::from_nanos(counted.standing.wait);
         Err(Refused { error: ApiError::rate_limited(wait), shown: Some(shown) })
+    }
+
+    /// The name of the limit that the layer's constructor made.
+    fn own_name(&self) -> Arc<str> {
+        let own = self.limits.iter().find(|limit| limit.negotiable);
+        own.map_or_else(|| "default".into(), |own| Arc::clone(&own.label.name))
+    }
+
+    fn misconfigured(&self, what: &'static str) -> Refused {
+        telemetry::limited(&self.own_name(), "misconfigured", 1);
+        Refused { error: ApiError::misconfigured(what), shown: None }
     }
 
     fn mark(&self, extensions: &mut Extensions) -> Fresh {
@@ -117,12 +138,6 @@ impl Config {
         let Payer { who, account, quota } = limit.bucket(head, &self.proxies, plan_quota)?;
         let (label, buckets) = (&limit.label, &limit.buckets);
         Ok(Charge { of, label, buckets, who, account, quota })
-    }
-}
-
-impl Refused {
-    fn misconfigured(what: &'static str) -> Self {
-        Self { error: ApiError::misconfigured(what), shown: None }
     }
 }
 

@@ -12,6 +12,7 @@ use super::limiter::{Answer, Asked, Charge, Limiter, Verdict};
 use super::local::LocalLimiter;
 use super::{Limit, Plans, Quota, RateLimit};
 use crate::client_ip::TrustedProxies;
+use crate::tally::Tally;
 use crate::{Clock, SystemClock};
 
 /// A request notes in one word which of them it was charged to.
@@ -37,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) most: usize,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limiter: Arc<dyn Limiter>,
+    pub(crate) admitted: Tally,
 }
 
 #[derive(Clone)]
@@ -200,6 +202,7 @@ impl RateLimitLayer {
             most: 1_000_000,
             clock: Arc::new(SystemClock),
             limiter: Arc::new(LocalLimiter),
+            admitted: Tally::default(),
         };
         Self { config: Arc::new(config) }
     }

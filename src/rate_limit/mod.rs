@@ -75,14 +75,21 @@
 //!
 //! # Metrics
 //!
-//! With the features `redis` and `metrics`. The limiters of a process share one set.
+//! With the feature `metrics`, and those of the limiter with `redis` too. The layers of a process
+//! share one set.
 //!
 //! | name | kind | tells |
 //! | --- | --- | --- |
+//! | `keygate_limit_decisions_total{limit,outcome}` | counter | what was decided about requests |
 //! | `keygate_limiter_up` | gauge | 1 while the limiter's Redis decides, else 0 |
 //! | `keygate_limiter_lost_total` | counter | how often it was lost, or was not there at the start |
 //! | `keygate_limiter_failures_total{reason}` | counter | requests that it was asked about in vain |
 //! | `keygate_limiter_fallbacks_total{to}` | counter | requests that were decided without it |
+//!
+//! `limit` is the [name](Limit::named) of the limit that refused, and for everything else of the
+//! layer's own; `outcome` is `admitted`, `refused`, `uncounted` (no limit counts it, or Redis could
+//! not and [lets it through](Fallback::Open)), `unavailable` or `misconfigured`. What is admitted is
+//! told once a second.
 //!
 //! `reason` is `timeout`, `connection`, `refused` (an error of Redis) or `broken`; `to` is `local`,
 //! `open` or `closed`.

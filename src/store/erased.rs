@@ -9,7 +9,7 @@ use super::{
 use crate::unwind::caught;
 use crate::{KeyHash, KeyId};
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+pub(super) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A [`KeyStore`] whose type is forgotten, so that no type parameter reaches the keyring.
 ///

@@ -52,6 +52,7 @@ mod record;
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod timed;
 mod usage;
 
 use std::future::Future;
@@ -70,6 +71,7 @@ pub use record::{KeyRecord, KeyStatus, RecordUpdate};
 pub use sql::{Changed, Watch};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
+pub(crate) use timed::timed;
 pub(crate) use usage::hour_of;
 pub use usage::{KeyUsage, KeyUse, StoredHours, StoredUsage, UsageBatch};
 

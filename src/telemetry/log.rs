@@ -8,23 +8,20 @@ use tracing::field::Empty;
 use tracing::{Level, Span, debug, error, info, info_span, warn};
 
 use super::Outcome;
-use crate::KeyId;
 use crate::store::StoreError;
+use crate::{AccountId, KeyId, Principal};
 
 const TARGET: &str = "keygate::request";
 
 thread_local! {
     /// The caller of the request that this thread is working on; none while it works on none
-    /// that is logged. It carries the key's id from a layer inside to the one outside without
+    /// that is logged. It carries the caller from a layer inside to the one outside without
     /// an entry in the response's extensions.
     static CALLER: RefCell<Option<Caller>> = const { RefCell::new(None) };
 }
 
-#[derive(Default)]
-struct Caller {
-    key_id: Option<String>,
-    on_behalf_of: Option<String>,
-}
+/// None until a layer has said who calls.
+type Caller = Option<Principal>;
 
 /// The span and the final line of a request.
 pub(crate) struct RequestTrace {
@@ -51,11 +48,14 @@ impl RequestTrace {
             request_id,
             status = Empty,
             key_id = Empty,
+            account = Empty,
+            mode = Empty,
             on_behalf_of = Empty,
+            outcome = Empty,
         );
         let (method, path) = (method.to_owned(), path.to_owned());
         let request_id = request_id.to_owned();
-        Self { method, path, request_id, span, caller: Caller::default() }
+        Self { method, path, request_id, span, caller: None }
     }
 
     /// Runs a step of the request inside its span. The step must not unwind.
@@ -71,15 +71,20 @@ impl RequestTrace {
         if let Some(status) = outcome.status {
             self.span.record("status", status);
         }
+        self.span.record("outcome", outcome.word());
         drop(self.span);
+        let caller = self.caller.as_ref();
         info!(
             target: TARGET,
             method = self.method,
             path = self.path,
             status = outcome.status,
-            key_id = self.caller.key_id,
-            on_behalf_of = self.caller.on_behalf_of,
+            key_id = caller.map(|caller| caller.key_id().as_str()),
+            account = caller.map(|caller| caller.account().as_str()),
+            mode = caller.map(|caller| caller.mode().as_str()),
+            on_behalf_of = caller.and_then(Principal::on_behalf_of).map(AccountId::as_str),
             request_id = self.request_id,
+            outcome = outcome.word(),
             code = outcome.code,
             refusal = outcome.refusal,
             "request finished"
@@ -89,22 +94,35 @@ impl RequestTrace {
 
 /// Notes whose request this is, in its span and for its line. Ids only.
 #[inline]
-pub(crate) fn record_principal(key_id: &str, on_behalf_of: Option<&str>) {
+pub(crate) fn record_principal(principal: &Principal) {
     CALLER.with_borrow_mut(|caller| {
         let Some(caller) = caller else { return };
         let span = Span::current();
-        span.record("key_id", key_id);
-        caller.key_id = Some(key_id.to_owned());
-        if let Some(account) = on_behalf_of {
-            span.record("on_behalf_of", account);
-            caller.on_behalf_of = Some(account.to_owned());
+        span.record("key_id", principal.key_id().as_str());
+        span.record("account", principal.account().as_str());
+        span.record("mode", principal.mode().as_str());
+        if let Some(account) = principal.on_behalf_of() {
+            span.record("on_behalf_of", account.as_str());
         }
+        *caller = Some(principal.clone());
     });
 }
 
-/// The store could not answer a look-up; the clients that waited for it get 503.
-pub(crate) fn lookup_failed(error: &StoreError) {
-    error!(target: "keygate", error = error as &(dyn Error + 'static), "a key look-up failed");
+/// A request was refused, for this reason.
+#[inline]
+pub(crate) fn refused(refusal: &'static str) {
+    debug!(target: "keygate", refusal, "refused");
+}
+
+/// The store could not answer look-ups, so many since this was last said; the clients that waited
+/// for them get 503. `None`: it was said lately.
+pub(crate) fn lookup_failed(error: &StoreError, failures: Option<u64>) {
+    let error = error as &(dyn Error + 'static);
+    if let Some(failures) = failures {
+        error!(target: "keygate", error, failures, "a key look-up failed");
+    } else {
+        debug!(target: "keygate", error, "a key look-up failed");
+    }
 }
 
 /// The store answered with a record that was not asked for: it was refused.
@@ -210,9 +228,14 @@ pub(crate) fn failed(code: &str, source: &(dyn Error + 'static)) {
     error!(target: "keygate", code, source, "failed");
 }
 
-/// The directory of accounts failed; the client was told to come again.
-pub(crate) fn directory_failed(source: &(dyn Error + 'static)) {
-    error!(target: "keygate", source, "the directory of accounts failed");
+/// The directory of accounts failed, so often since this was last said; the clients were told to
+/// come again. `None`: it was said lately.
+pub(crate) fn directory_failed(source: &(dyn Error + 'static), failures: Option<u64>) {
+    if let Some(failures) = failures {
+        error!(target: "keygate", source, failures, "the directory of accounts failed");
+    } else {
+        debug!(target: "keygate", source, "the directory of accounts failed");
+    }
 }
 
 /// The service answered 5xx with a text, which is not sent.

@@ -1,6 +1,8 @@
 //! Counters and gauges, where the feature `metrics` is on.
 
-use metrics::{counter, gauge};
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
 
 pub(crate) fn feed_up(up: bool) {
     gauge!("keygate_feed_up").set(f64::from(u8::from(up)));
@@ -17,6 +19,28 @@ pub(crate) fn circuit_open(of: &'static str, open: bool) {
 /// How a look-up ended, or that none was made.
 pub(crate) fn looked_up(of: &'static str, outcome: &'static str) {
     counter!("keygate_lookups_total", "of" => of, "outcome" => outcome).increment(1);
+}
+
+/// So many decisions of this kind, with this outcome.
+pub(crate) fn decided(by: &'static str, outcome: &'static str, times: u64) {
+    counter!("keygate_decisions_total", "by" => by, "outcome" => outcome).increment(times);
+}
+
+/// So many requests for which the cache of keys had this.
+pub(crate) fn cache_answered(result: &'static str, times: u64) {
+    counter!("keygate_cache_total", "result" => result).increment(times);
+}
+
+/// So many decisions of a limit.
+pub(crate) fn limited(limit: &str, outcome: &'static str, times: u64) {
+    counter!("keygate_limit_decisions_total", "limit" => limit.to_owned(), "outcome" => outcome)
+        .increment(times);
+}
+
+/// How long the key store took for an answer.
+pub(crate) fn store_took(operation: &'static str, outcome: &'static str, took: Duration) {
+    histogram!("keygate_store_seconds", "operation" => operation, "outcome" => outcome)
+        .record(took.as_secs_f64());
 }
 
 /// Somebody had failed so often that nothing was looked at.

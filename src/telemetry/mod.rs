@@ -3,17 +3,22 @@
 //! It is silent without the feature `tracing`, and counts nothing without `metrics`.
 //!
 //! 1. `EnvelopeLayer` opens the span `request` (target `keygate::request`, level info) for each
-//!    request, with `method`, `path` (no query), `request_id`, and later `status`, `key_id` and
-//!    `on_behalf_of`.
+//!    request, with `method`, `path` (no query), `request_id`, and later `key_id`, `account`, `mode`,
+//!    `on_behalf_of`, `status` and `outcome`.
 //! 2. Each finished request leaves one event `request finished` at info, with the same fields, for
 //!    an error that the envelope wrote its `code`, and for a refusal its precise reason in
-//!    `refusal`. It stands outside the span, so that no field is written twice.
+//!    `refusal`. It stands outside the span, so that no field is written twice. A refusal leaves its
+//!    reason at debug too, also where no `EnvelopeLayer` stands outside.
 //! 3. Nothing here is ever given a key: callers pass ids, reasons and paths without key texts.
 //! 4. A state that lasts (the feed, the circuit, the limiter's Redis, the store of idempotency keys,
 //!    the writing of usage) leaves a line when it changes, never one for each request or attempt.
-//! 5. Metrics have few labels of few values, and none is touched by a request whose key is cached,
-//!    that is counted where it should be and has no idempotency key. What they are called and tell
-//!    stands in the docs of [`keyring`](crate::keyring#metrics),
+//!    Look-ups that fail leave one in ten seconds at error, which says how many they were, and each
+//!    one at debug.
+//! 5. Metrics have few labels of few values. A request whose key is cached and whose limits are
+//!    counted here touches none: the recorder is told of such requests once a second, by the writing
+//!    of usage and by a [`Tally`](crate::tally::Tally). Whatever else happens asks the recorder that
+//!    there is at that moment, so one that is installed late misses only what was before. What they
+//!    are called and tell stands in the docs of [`keyring`](crate::keyring#metrics),
 //!    [`rate_limit`](crate::rate_limit#metrics) and `idempotency`.
 
 #[cfg(all(test, feature = "tracing"))]
@@ -28,6 +33,7 @@ mod metric;
 #[cfg(not(feature = "metrics"))]
 #[path = "uncounted.rs"]
 mod metric;
+mod throttle;
 
 use crate::store::StoreError;
 
@@ -40,15 +46,21 @@ pub(crate) use log::{
 pub(crate) use log::{
     RequestTrace, attempts_unlimited, buckets_overflowed, directory_failed, failed,
     failed_with_text, foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked,
-    record_principal, requests_are_logged, usage_lost,
+    record_principal, refused, requests_are_logged, usage_lost,
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use log::{watch_failed, watch_stands};
 #[cfg(feature = "idempotency")]
 pub(crate) use metric::idempotency;
-pub(crate) use metric::{attempt_limited, looked_up, usage_dropped};
+pub(crate) use metric::{
+    attempt_limited, cache_answered, decided, limited, looked_up, store_took, usage_dropped,
+};
 #[cfg(feature = "redis")]
 pub(crate) use metric::{limiter_failed, limiter_fell_back};
+pub(crate) use throttle::Throttle;
+
+/// Whether anything is counted for metrics: where nothing is, nobody need keep a number.
+pub(crate) const COUNTS: bool = cfg!(feature = "metrics");
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,6 +72,19 @@ pub(crate) struct Outcome<'a> {
     pub(crate) code: Option<&'a str>,
     /// The precise reason of a refusal.
     pub(crate) refusal: Option<&'static str>,
+}
+
+impl Outcome<'_> {
+    /// How the request ended, in one of four words.
+    #[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "nobody writes the line"))]
+    fn word(&self) -> &'static str {
+        match self.status {
+            Some(..400) => "ok",
+            Some(..500) if self.refusal.is_some() => "refused",
+            Some(..500) => "client_error",
+            _ => "failed",
+        }
+    }
 }
 
 /// Changes made on other nodes are heard of again, or for the first time.

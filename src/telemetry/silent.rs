@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use super::Outcome;
-use crate::KeyId;
 use crate::store::StoreError;
+use crate::{KeyId, Principal};
 
 /// Nothing: it has the methods of its namesake, so that callers need not know.
 pub(crate) struct RequestTrace;
@@ -29,10 +29,13 @@ impl RequestTrace {
 }
 
 #[inline]
-pub(crate) fn record_principal(_key_id: &str, _on_behalf_of: Option<&str>) {}
+pub(crate) fn record_principal(_principal: &Principal) {}
 
 #[inline]
-pub(crate) fn lookup_failed(_error: &StoreError) {}
+pub(crate) fn refused(_refusal: &'static str) {}
+
+#[inline]
+pub(crate) fn lookup_failed(_error: &StoreError, _failures: Option<u64>) {}
 
 #[inline]
 pub(crate) fn foreign_record(_key: &KeyId) {}
@@ -91,7 +94,7 @@ pub(crate) fn misconfigured(_what: &'static str) {}
 pub(crate) fn failed(_code: &str, _source: &(dyn Error + 'static)) {}
 
 #[inline]
-pub(crate) fn directory_failed(_source: &(dyn Error + 'static)) {}
+pub(crate) fn directory_failed(_source: &(dyn Error + 'static), _failures: Option<u64>) {}
 
 #[inline]
 pub(crate) fn failed_with_text(_status: u16, _text: &str) {}

@@ -1,5 +1,7 @@
 //! The names of `metric` without what they do.
 
+use std::time::Duration;
+
 #[inline]
 pub(crate) fn feed_up(_up: bool) {}
 
@@ -11,6 +13,18 @@ pub(crate) fn circuit_open(_of: &'static str, _open: bool) {}
 
 #[inline]
 pub(crate) fn looked_up(_of: &'static str, _outcome: &'static str) {}
+
+#[inline]
+pub(crate) fn decided(_by: &'static str, _outcome: &'static str, _times: u64) {}
+
+#[inline]
+pub(crate) fn cache_answered(_result: &'static str, _times: u64) {}
+
+#[inline]
+pub(crate) fn limited(_limit: &str, _outcome: &'static str, _times: u64) {}
+
+#[inline]
+pub(crate) fn store_took(_operation: &'static str, _outcome: &'static str, _took: Duration) {}
 
 #[inline]
 pub(crate) fn attempt_limited(_of: &'static str) {}

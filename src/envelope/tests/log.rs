@@ -7,7 +7,8 @@ use tower::{Layer, ServiceExt as _, service_fn};
 
 use crate::error::respond;
 use crate::telemetry::captured;
-use crate::{ApiError, EnvelopeLayer, ErrorCode, Refusal, telemetry};
+use crate::test_util::principal;
+use crate::{AccountId, ApiError, EnvelopeLayer, ErrorCode, Mode, Refusal, ScopeSet, telemetry};
 
 const KEY: &str = concat!("ck_", "live_", "0123456789ABCDEFGHIJKLMNOPQRSTUV");
 
@@ -36,8 +37,10 @@ fn logged_of(level: &str, method: &str, uri: &str, answer: Handler) -> Vec<Strin
 }
 
 fn accepted(_: &Request<()>) -> Response<Full<Bytes>> {
-    telemetry::record_principal("key_1", None);
-    telemetry::record_principal("key_1", Some("acct_bakery"));
+    let platform = principal("acct_1", Mode::Live, []);
+    telemetry::record_principal(&platform);
+    let bakery = AccountId::from_static("acct_bakery");
+    telemetry::record_principal(&platform.acting_for(bakery, ScopeSet::empty()));
     tracing::info!("in the handler");
     Response::new(Full::default())
 }
@@ -57,8 +60,13 @@ fn a_request_leaves_one_line_with_its_key_id() {
     assert_eq!(lines.len(), 2, "{lines:#?}");
     let handler = &lines[0];
     assert!(handler.contains("in the handler"), "{handler}");
-    for field in ["request{", "method=\"GET\"", "key_id=\"key_1\"", "on_behalf_of=\"acct_bakery\""]
-    {
+    let caller = [
+        "key_id=\"key_test_util\"",
+        "account=\"acct_1\"",
+        "mode=\"live\"",
+        "on_behalf_of=\"acct_bakery\"",
+    ];
+    for field in ["request{", "method=\"GET\""].into_iter().chain(caller) {
         assert!(handler.contains(field), "{field}: {handler}");
     }
     let line = &lines[1];
@@ -67,9 +75,12 @@ fn a_request_leaves_one_line_with_its_key_id() {
         "method=\"GET\"",
         "path=\"/a/b\"",
         "status=200",
-        "key_id=\"key_1\"",
         "request_id=\"req_",
-    ] {
+        "outcome=\"ok\"",
+    ]
+    .into_iter()
+    .chain(caller)
+    {
         assert!(line.contains(field), "{field}: {line}");
         assert_eq!(line.matches(field).count(), 1);
     }
@@ -80,7 +91,9 @@ fn a_request_leaves_one_line_with_its_key_id() {
 fn a_refusal_leaves_one_line_with_its_precise_reason() {
     let lines = logged("info", "/", refused);
     assert_eq!(lines.len(), 1, "{lines:#?}");
-    for field in ["status=401", "code=\"invalid_api_key\"", "refusal=\"revoked\""] {
+    for field in
+        ["status=401", "outcome=\"refused\"", "code=\"invalid_api_key\"", "refusal=\"revoked\""]
+    {
         assert!(lines[0].contains(field), "{field}: {}", lines[0]);
     }
     assert!(!lines[0].contains("key_id"), "{}", lines[0]);
@@ -144,7 +157,36 @@ fn a_level_above_info_silences_the_lines() {
 
 #[test]
 fn nothing_is_noted_outside_a_request() {
-    telemetry::record_principal("key_1", None);
+    telemetry::record_principal(&principal("acct_1", Mode::Live, []));
     let lines = logged("info", "/", |_| Response::new(Full::default()));
     assert!(!lines.join("").contains("key_id"), "{lines:#?}");
+}
+
+#[test]
+fn every_end_of_a_request_has_its_word() {
+    let cases: [(Handler, &str); 5] = [
+        (|_| Response::new(Full::default()), "ok"),
+        (refused, "refused"),
+        (
+            |request| respond(ApiError::new(ErrorCode::NotFound), request.extensions()),
+            "client_error",
+        ),
+        (|request| respond(Refusal::LookupFailed.into(), request.extensions()), "failed"),
+        (|_| panic!("in the handler"), "failed"),
+    ];
+    for (answer, word) in cases {
+        let lines = logged("info", "/", answer);
+        let line = lines.last().unwrap();
+        assert!(line.contains(&format!("outcome=\"{word}\"")), "{word}: {line}");
+    }
+}
+
+#[test]
+fn a_refusal_has_its_reason_at_debug_where_there_is_no_envelope() {
+    let lines = captured::lines("keygate=debug", || {
+        drop(refused(&Request::new(())));
+        drop(respond::<Full<Bytes>>(ApiError::new(ErrorCode::NotFound), &http::Extensions::new()));
+    });
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains("DEBUG") && lines[0].contains("refusal=\"revoked\""), "{lines:#?}");
 }

@@ -13,8 +13,11 @@
 //! 5. An hour's count has what was used in it, to within one [`INTERVAL`]: all that is written at
 //!    once is put where its last use was. Uses that wait for a store that fails wait together, and
 //!    so count where the last of them was.
-//! 6. No use waits for the store, and no failure of it is a request's.
+//! 6. The uses that were taken are told to the metrics too: a request that is accepted pays for no
+//!    count of its own.
+//! 7. No use waits for the store, and no failure of it is a request's.
 
+mod accepted;
 mod book;
 mod driver;
 #[cfg(test)]
@@ -36,6 +39,7 @@ use crate::store::{
 };
 use crate::{Clock, KeyId, telemetry};
 
+use accepted::Accepted;
 use book::{Book, Bounds, Snapshot};
 pub(super) use driver::drive;
 
@@ -59,6 +63,7 @@ pub(super) struct Usage {
     book: Mutex<Book>,
     writing: Mutex<Writing>,
     dropped: AtomicU64,
+    accepted: Accepted,
 }
 
 /// Where usage is kept.
@@ -98,6 +103,7 @@ impl Usage {
             book: Mutex::new(Book::new(node, Bounds { keys: MOST, batch: BATCH })),
             writing: Mutex::default(),
             dropped: AtomicU64::new(0),
+            accepted: Accepted::default(),
         }
     }
 
@@ -106,6 +112,11 @@ impl Usage {
         if key.uses.count(micros(now)) {
             self.list(key);
         }
+    }
+
+    /// Notes that a use that was counted had to wait for the store's answer.
+    pub(super) fn looked_up(&self) {
+        self.accepted.add_looked_up();
     }
 
     /// What was counted here and may not be in the store yet. Nothing is awaited.
@@ -141,6 +152,7 @@ impl Usage {
             self.gather(&mut book);
             book.seal();
         }
+        self.accepted.tell();
         while let Some(batch) = self.first() {
             let sequence = batch.sequence;
             match timeout(self.patience, self.sink.add_usage(batch)).await {
@@ -179,6 +191,7 @@ impl Usage {
         }
         drop(listed);
         let (requests, _) = key.uses.take();
+        self.accepted.add(requests);
         self.drop_uses(requests);
     }
 
@@ -191,6 +204,7 @@ impl Usage {
         let mut dropped = 0_u64;
         for key in listed {
             let (requests, last) = key.uses.take();
+            self.accepted.add(requests);
             let used_at = used_at(wall, monotonic, last);
             if requests > 0 && !book.add(&key.key_id, requests, used_at) {
                 dropped = dropped.saturating_add(requests);

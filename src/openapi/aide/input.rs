@@ -5,6 +5,7 @@ use aide::operation::set_body;
 use schemars::JsonSchema;
 use serde_json::Value;
 
+use super::super::Public;
 use super::super::access::Access;
 use super::super::fault::Fault;
 use super::edit;
@@ -22,6 +23,13 @@ impl OperationInput for Principal {
     fn inferred_early_responses(_: &mut GenContext, operation: &mut Operation) -> Responses {
         edit(operation, |mark| mark.demand(Access::any_key()));
         Vec::new()
+    }
+}
+
+/// Everybody.
+impl OperationInput for Public {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        edit(operation, |mark| mark.demand(Access::Public));
     }
 }
 

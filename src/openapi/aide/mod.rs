@@ -2,19 +2,16 @@
 
 mod input;
 mod output;
-mod public;
 
 use aide::openapi::{OpenApi, Operation, ReferenceOr};
 use aide::transform::TransformPathItem;
 use aide::util::iter_operations_mut;
 use serde_json::Value;
 
-pub use public::Public;
-
 use super::Layers;
 use super::mark::{self, Mark};
 use super::pen::Pen;
-use super::undecided::{self, Reason, Undecided};
+use super::undecided::{self, Undecided};
 use crate::EnvelopeLayer;
 
 impl Layers {
@@ -50,6 +47,7 @@ pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
     let components = document.components.get_or_insert_default();
     if let Ok(written) = serde_json::from_value::<aide::openapi::Components>(pen.components()) {
         components.security_schemes.extend(written.security_schemes);
+        components.responses.extend(written.responses);
         components.headers.extend(written.headers);
         components.schemas.extend(written.schemas);
     }
@@ -91,12 +89,8 @@ pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
 #[must_use]
 pub fn undecided(document: &OpenApi) -> Vec<Undecided> {
     let operations = document.operations().filter_map(|(path, method, operation)| {
-        let word = operation.extensions.get(undecided::KEY).and_then(Value::as_str);
-        let reason = match word {
-            Some(word) => Reason::from_word(word).unwrap_or(Reason::Silent),
-            None if operation.security.is_empty() => Reason::Silent,
-            None => return None,
-        };
+        let flag = operation.extensions.get(undecided::KEY);
+        let reason = undecided::reason(flag, !operation.security.is_empty())?;
         Some(Undecided { method: method.to_ascii_uppercase(), path: path.to_owned(), reason })
     });
     operations.collect()

@@ -120,6 +120,22 @@ async fn each_change_of_state_leaves_one_line_however_long_it_lasts() {
     assert_eq!(lines.with("is lost"), 1);
 }
 
+#[tokio::test]
+async fn d6_a_store_that_fails_is_told_of_once_in_ten_seconds() {
+    let (lines, _guards) = Lines::kept();
+    let (store, clock) = (store(), ManualClock::new());
+    let keys = builder(&store).with_clock(clock.clone()).build().unwrap();
+    store.set(Fault::Fail);
+    for round in 1..=3 {
+        for _ in 0..100 {
+            assert_eq!(keys.verify(&unknown()).await.unwrap_err(), Refusal::LookupFailed);
+        }
+        assert_eq!(lines.with("a key look-up failed"), round);
+        clock.advance(10 * SECOND);
+    }
+    assert_eq!(lines.with("failures=100"), 2, "those that were not told of are counted");
+}
+
 #[tokio::test(start_paused = true)]
 async fn metrics_follow_the_feed_the_circuit_the_look_ups_and_the_writing() {
     let kept = Kept::default();

@@ -5,6 +5,7 @@ mod command;
 mod database;
 mod durable;
 mod log;
+mod metrics;
 mod once;
 mod polite;
 mod shutdown;

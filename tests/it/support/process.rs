@@ -16,9 +16,10 @@ use super::Folder;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the servers read from their environment.
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 7] = [
     "DATABASE_URL",
     "REDIS_URL",
+    "METRICS_PORT",
     "DASHBOARD_PASSWORD",
     "RUST_LOG",
     "TRUSTED_PROXIES",
