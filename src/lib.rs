@@ -83,7 +83,9 @@
 //! | `redis` | | [`rate_limit::RedisLimiter`]: limits that several instances share; with `idempotency` its keys in Redis |
 //! | `metrics` | | counters, gauges and a histogram through the `metrics` facade, see [`keyring`](keyring#metrics), [`rate_limit`](rate_limit#metrics) and `idempotency` |
 //! | `idempotency` | | [`idempotency`]: operations that are carried out once |
-//! | `dashboard` | | [`manage`]: the management API |
+//! | `dashboard` | | [`manage`]: the page of keys and the management API |
+//! | `openapi` | | [`openapi`]: documents from the types of handlers, through aide |
+//! | `utoipa` | | [`openapi::utoipa`]: the same for documents that utoipa makes |
 //! | `test-util` | | [`test_util`] and the suites for stores, `store_conformance!` and `idempotency_conformance!` |
 //! | `full` | | all but `test-util` |
 //!
@@ -116,6 +118,8 @@ pub mod keyring;
 #[cfg(feature = "dashboard")]
 pub mod manage;
 pub mod on_behalf_of;
+#[cfg(any(feature = "openapi", feature = "utoipa"))]
+pub mod openapi;
 mod principal;
 pub mod rate_limit;
 pub mod scope;

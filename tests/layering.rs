@@ -71,6 +71,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("idempotency", 5),
     ("extract", 6),
     ("manage", 6),
+    ("openapi", 6),
     ("test_util", 6),
     // The crate's root re-exports the paved path and has no logic.
     ("", 6),
@@ -83,7 +84,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("arc_swap", &["cache", "rate_limit/plan"]),
     ("governor", &["rate_limit/bucket"]),
     // Exceptions: the body of an error, and the peer's address as axum hands it over.
-    ("axum", &["extract", "manage", "error/body", "client_ip"]),
+    ("axum", &["extract", "manage", "openapi/public", "error/body", "client_ip"]),
+    ("aide", &["openapi/aide"]),
+    ("schemars", &["openapi/aide"]),
+    ("utoipa", &["openapi/utoipa"]),
     (
         "tower",
         &["auth", "rate_limit", "on_behalf_of", "idempotency", "envelope", "manage", "test_util"],
@@ -111,6 +115,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("hmac", &["key"]),
     ("crc32fast", &["key"]),
     ("ipnet", &["client_ip"]),
+    ("askama", &["manage/page"]),
     ("base64", &["manage"]),
     ("sqlx", &["store/sql", "store/sqlite", "store/postgres"]),
     ("subtle", &["manage"]),

@@ -1,7 +1,11 @@
 //! The service apart from its process: tests drive this very app.
 
+#[path = "../server/by_id.rs"]
+mod by_id;
 #[path = "../server/collection.rs"]
 mod collection;
+#[path = "../server/created.rs"]
+mod created;
 mod customers;
 mod events;
 mod links;
@@ -10,6 +14,8 @@ mod money;
 mod patch;
 #[path = "../server/redis.rs"]
 mod redis;
+#[path = "../server/reference.rs"]
+mod reference;
 mod scopes;
 mod sessions;
 #[path = "../server/timestamp.rs"]
@@ -19,13 +25,16 @@ mod webhooks;
 use std::error::Error;
 use std::sync::Arc;
 
+use aide::axum::ApiRouter;
+use aide::openapi::Info;
 use axum::Router;
-use axum::routing::{get, post};
-use keygate::manage::{self, BasicAuth};
+use keygate::manage::{BasicAuth, Dashboard};
+use keygate::openapi::Layers;
 use keygate::{
     AccountId, AuthLayer, Clock, EnvelopeLayer, IdempotencyLayer, KeyFormat, KeyStore, Keyring,
-    KeyringBuilder, Quota, RateLimitLayer, TrustedProxies,
+    KeyringBuilder, Mode, Quota, RateLimitLayer, TrustedProxies,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use tower::ServiceBuilder;
 
@@ -63,34 +72,53 @@ pub(crate) fn app(
     let operator = BasicAuth::new("operator", operator_password)
         .with_clock(Arc::clone(keys.clock()))
         .trusted_proxies(proxies.clone());
-    Router::new()
-        .nest("/api/v1", api(keys, proxies, redis, once))
-        .nest("/dashboard/api", manage::router(keys.clone(), operator))
+    let envelope = EnvelopeLayer::standard().with_clock(Arc::clone(keys.clock()));
+    let routes = ApiRouter::new().nest("/api/v1", api(keys, proxies, redis, once));
+    reference::with_reference(routes, info(), &envelope)
+        .nest("/dashboard", dashboard(keys).router(operator))
         .fallback(keygate::not_found)
-        .layer(EnvelopeLayer::standard().with_clock(Arc::clone(keys.clock())))
+        .layer(envelope)
 }
 
-fn api(keys: &Keyring, proxies: TrustedProxies, redis: &Redis, once: IdempotencyLayer) -> Router {
+/// The page of keys, in the service's words.
+fn dashboard(keys: &Keyring) -> Dashboard {
+    Dashboard::new(keys.clone())
+        .service("Crypto Checkout")
+        .mode_hint(Mode::Live, "Moves real funds")
+        .mode_hint(Mode::Test, "Simulated: objects of its own, no funds")
+        .example("curl {origin}/api/v1/payment_links -H 'Authorization: Bearer {key}'")
+}
+
+fn info() -> Info {
+    Info {
+        title: "Crypto Checkout".to_owned(),
+        description: Some(
+            "Payment links, checkout sessions, webhooks, events and customers. Test and live \
+             objects are apart: a key sees those of its own mode."
+                .to_owned(),
+        ),
+        version: "1.0.0".to_owned(),
+        ..Info::default()
+    }
+}
+
+fn api(
+    keys: &Keyring,
+    proxies: TrustedProxies,
+    redis: &Redis,
+    once: IdempotencyLayer,
+) -> ApiRouter {
     let auth = AuthLayer::new(keys.clone()).trusted_proxies(proxies);
     let limit = RateLimitLayer::per_key(QUOTA).with_clock(Arc::clone(keys.clock())).ietf_headers();
     let limit = redis.limits(limit);
-    Router::new()
-        .route("/checkout_sessions", get(sessions::list).post(sessions::create))
-        .route("/checkout_sessions/{id}", get(sessions::retrieve))
-        .route("/payment_links", get(links::list).post(links::create))
-        .route(
-            "/payment_links/{id}",
-            // One page of the service says "delete", the other "archive": both do the same.
-            get(links::retrieve).patch(links::update).delete(links::archive),
-        )
-        .route("/payment_links/{id}/archive", post(links::archive))
-        .route("/webhooks", get(webhooks::list).post(webhooks::create))
-        .route("/webhooks/{id}", get(webhooks::retrieve).delete(webhooks::delete))
-        .route("/webhooks/{id}/test", post(webhooks::test))
-        .route("/events", get(events::list))
-        .route("/events/{id}", get(events::retrieve))
-        .route("/customers", get(customers::list).post(customers::create))
-        .route("/customers/{id}", get(customers::retrieve).patch(customers::update))
+    let layers = Layers::new().auth(&auth).rate_limit(&limit);
+    ApiRouter::new()
+        .merge(sessions::routes())
+        .merge(links::routes())
+        .merge(webhooks::routes())
+        .merge(events::routes())
+        .merge(customers::routes())
+        .with_path_items(|item| layers.describe(item))
         // Unknown paths below the prefix need a key too.
         .fallback(keygate::not_found)
         .with_state(Arc::new(Checkout::new(Arc::clone(keys.clock()))))
@@ -98,7 +126,8 @@ fn api(keys: &Keyring, proxies: TrustedProxies, redis: &Redis, once: Idempotency
 }
 
 /// What handlers share.
-type Shared = axum::extract::State<Arc<Checkout>>;
+type State = Arc<Checkout>;
+type Shared = axum::extract::State<State>;
 
 /// Every object of every account.
 struct Checkout {
@@ -135,7 +164,8 @@ impl Checkout {
 }
 
 /// The body of every list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 struct Page<T> {
     data: Vec<T>,
 }

@@ -1,18 +1,27 @@
 //! Customers.
 
+use std::sync::LazyLock;
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
 use axum::extract::Path;
-use axum::http::StatusCode;
 use keygate::{ApiError, Idempotent, Json, Scoped};
+use regex::Regex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::by_id::{ById, Named};
 use super::collection::{Object, Owner, new_id};
+use super::created::Created;
 use super::patch::given;
+use super::reference::about;
 use super::timestamp::Timestamp;
-use super::{CustomersRead, CustomersWrite, Page, Shared};
+use super::{CustomersRead, CustomersWrite, Page, Shared, State};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Customer {
     id: String,
+    #[schemars(extend("const" = "customer"))]
     object: &'static str,
     livemode: bool,
     created_at: Timestamp,
@@ -20,38 +29,62 @@ pub(super) struct Customer {
     name: Option<Name>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCustomer {
     email: Email,
     name: Option<Name>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CustomerUpdate {
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Email", skip_serializing_if = "Option::is_none")]
     email: Option<Email>,
     /// `null` takes the name away.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<Name>", skip_serializing_if = "Option::is_none")]
     #[allow(clippy::option_option, reason = "left out, `null` and a name are three things")]
     name: Option<Option<Name>>,
 }
 
 /// Something on both sides of one `@`: whether mail arrives is another matter.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-struct Email(String);
+#[schemars(example = &"ann@example.com")]
+struct Email(#[schemars(regex(pattern = EMAIL), length(max = MAX_EMAIL))] String);
+
+/// Neither spaces nor control characters.
+const EMAIL: &str = r"^[^@\s\x00-\x1f\x7f-\x9f]+@[^@\s\x00-\x1f\x7f-\x9f]+$";
+
+/// The longest address, in characters.
+const MAX_EMAIL: usize = 254;
 
 /// 1 to 200 characters.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-struct Name(String);
+struct Name(#[schemars(length(min = 1, max = 200))] String);
 
 impl Object for Customer {
     fn id(&self) -> &str {
         &self.id
     }
+}
+
+pub(super) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/customers",
+            get_with(list, about("listCustomers", "List customers, newest first"))
+                .post_with(create, about("createCustomer", "Create a customer")),
+        )
+        .api_route(
+            "/customers/{id}",
+            get_with(retrieve, about("getCustomer", "Retrieve a customer"))
+                .patch_with(update, about("updateCustomer", "Change a customer")),
+        )
+        .with_path_items(|item| item.tag("Customers"))
 }
 
 pub(super) async fn list(caller: Scoped<CustomersRead>, checkout: Shared) -> Json<Page<Customer>> {
@@ -61,7 +94,7 @@ pub(super) async fn list(caller: Scoped<CustomersRead>, checkout: Shared) -> Jso
 pub(super) async fn retrieve(
     caller: Scoped<CustomersRead>,
     checkout: Shared,
-    Path(id): Path<String>,
+    Path(Named { id }): ById,
 ) -> Result<Json<Customer>, ApiError> {
     checkout.customers.get(&Owner::of(&caller), &id).map(Json)
 }
@@ -70,7 +103,7 @@ pub(super) async fn create(
     caller: Scoped<CustomersWrite>,
     checkout: Shared,
     Idempotent(Json(new)): Idempotent<Json<NewCustomer>>,
-) -> (StatusCode, Json<Customer>) {
+) -> Created<Customer> {
     let owner = Owner::of(&caller);
     let customer = Customer {
         id: new_id("cus"),
@@ -82,13 +115,13 @@ pub(super) async fn create(
     };
     checkout.customers.insert(&owner, customer.clone());
     checkout.note(&owner, "customer.created", &customer);
-    (StatusCode::CREATED, Json(customer))
+    Created(customer)
 }
 
 pub(super) async fn update(
     caller: Scoped<CustomersWrite>,
     checkout: Shared,
-    Path(id): Path<String>,
+    Path(Named { id }): ById,
     Idempotent(Json(update)): Idempotent<Json<CustomerUpdate>>,
 ) -> Result<Json<Customer>, ApiError> {
     let owner = Owner::of(&caller);
@@ -105,13 +138,10 @@ impl TryFrom<String> for Email {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let sides = text.split_once('@');
-        let one_at = sides.is_some_and(|(user, host)| {
-            !user.is_empty() && !host.is_empty() && !host.contains('@')
-        });
-        let clean =
-            text.len() <= 254 && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-        if one_at && clean { Ok(Self(text)) } else { Err("must be an email address") }
+        static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(EMAIL).ok());
+        let is_one = FORM.as_ref().is_some_and(|form| form.is_match(&text));
+        let fits = text.chars().count() <= MAX_EMAIL;
+        if is_one && fits { Ok(Self(text)) } else { Err("must be an email address") }
     }
 }
 

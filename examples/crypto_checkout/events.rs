@@ -1,22 +1,29 @@
 //! What happened: every change leaves an event.
 
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
 use axum::extract::Path;
 use keygate::{ApiError, Json, Scoped};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::by_id::{ById, Named};
 use super::collection::{Object, Owner, new_id};
+use super::reference::about;
 use super::timestamp::Timestamp;
-use super::{EventsRead, Page, Shared};
+use super::{EventsRead, Page, Shared, State};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Event {
     id: String,
+    #[schemars(extend("const" = "event"))]
     object: &'static str,
     livemode: bool,
     created_at: Timestamp,
     r#type: &'static str,
     /// The object as it was right after.
+    #[schemars(with = "serde_json::Map<String, Value>")]
     data: Value,
 }
 
@@ -45,6 +52,13 @@ impl Object for Event {
     }
 }
 
+pub(super) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route("/events", get_with(list, about("listEvents", "List events, newest first")))
+        .api_route("/events/{id}", get_with(retrieve, about("getEvent", "Retrieve an event")))
+        .with_path_items(|item| item.tag("Events"))
+}
+
 pub(super) async fn list(caller: Scoped<EventsRead>, checkout: Shared) -> Json<Page<Event>> {
     Json(Page { data: checkout.events.list(&Owner::of(&caller)) })
 }
@@ -52,7 +66,7 @@ pub(super) async fn list(caller: Scoped<EventsRead>, checkout: Shared) -> Json<P
 pub(super) async fn retrieve(
     caller: Scoped<EventsRead>,
     checkout: Shared,
-    Path(id): Path<String>,
+    Path(Named { id }): ById,
 ) -> Result<Json<Event>, ApiError> {
     checkout.events.get(&Owner::of(&caller), &id).map(Json)
 }

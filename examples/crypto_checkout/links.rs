@@ -1,19 +1,25 @@
 //! Payment links.
 
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
 use axum::extract::Path;
-use axum::http::StatusCode;
 use keygate::{ApiError, ErrorCode, Idempotent, Json, Scoped};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::by_id::{ById, Named};
 use super::collection::{Object, Owner, new_id};
+use super::created::Created;
 use super::money::{Amount, Currency};
 use super::patch::given;
+use super::reference::about;
 use super::timestamp::Timestamp;
-use super::{LinksRead, LinksWrite, Page, Shared};
+use super::{LinksRead, LinksWrite, Page, Shared, State};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct PaymentLink {
     id: String,
+    #[schemars(extend("const" = "payment_link"))]
     object: &'static str,
     livemode: bool,
     created_at: Timestamp,
@@ -23,26 +29,28 @@ pub(super) struct PaymentLink {
     archived_at: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     Active,
     Archived,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewLink {
     amount: Amount,
     currency: Currency,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LinkUpdate {
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Amount", skip_serializing_if = "Option::is_none")]
     amount: Option<Amount>,
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Currency", skip_serializing_if = "Option::is_none")]
     currency: Option<Currency>,
 }
 
@@ -52,6 +60,30 @@ impl Object for PaymentLink {
     }
 }
 
+pub(super) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/payment_links",
+            get_with(list, about("listPaymentLinks", "List payment links, newest first"))
+                .post_with(create, about("createPaymentLink", "Create a payment link")),
+        )
+        .api_route(
+            "/payment_links/{id}",
+            // One page of the service says "delete", the other "archive": both do the same.
+            get_with(retrieve, about("getPaymentLink", "Retrieve a payment link"))
+                .patch_with(update, |operation| {
+                    about("updatePaymentLink", "Change a payment link that is active")(operation)
+                        .response::<409, ApiError>()
+                })
+                .delete_with(archive, about("deletePaymentLink", "Archive a payment link")),
+        )
+        .api_route(
+            "/payment_links/{id}/archive",
+            post_with(archive, about("archivePaymentLink", "Archive a payment link")),
+        )
+        .with_path_items(|item| item.tag("Payment links"))
+}
+
 pub(super) async fn list(caller: Scoped<LinksRead>, checkout: Shared) -> Json<Page<PaymentLink>> {
     Json(Page { data: checkout.links.list(&Owner::of(&caller)) })
 }
@@ -59,7 +91,7 @@ pub(super) async fn list(caller: Scoped<LinksRead>, checkout: Shared) -> Json<Pa
 pub(super) async fn retrieve(
     caller: Scoped<LinksRead>,
     checkout: Shared,
-    Path(id): Path<String>,
+    Path(Named { id }): ById,
 ) -> Result<Json<PaymentLink>, ApiError> {
     checkout.links.get(&Owner::of(&caller), &id).map(Json)
 }
@@ -68,7 +100,7 @@ pub(super) async fn create(
     caller: Scoped<LinksWrite>,
     checkout: Shared,
     Idempotent(Json(new)): Idempotent<Json<NewLink>>,
-) -> (StatusCode, Json<PaymentLink>) {
+) -> Created<PaymentLink> {
     let owner = Owner::of(&caller);
     let link = PaymentLink {
         id: new_id("plink"),
@@ -82,13 +114,13 @@ pub(super) async fn create(
     };
     checkout.links.insert(&owner, link.clone());
     checkout.note(&owner, "link.created", &link);
-    (StatusCode::CREATED, Json(link))
+    Created(link)
 }
 
 pub(super) async fn update(
     caller: Scoped<LinksWrite>,
     checkout: Shared,
-    Path(id): Path<String>,
+    Path(Named { id }): ById,
     Idempotent(Json(update)): Idempotent<Json<LinkUpdate>>,
 ) -> Result<Json<PaymentLink>, ApiError> {
     let owner = Owner::of(&caller);
@@ -110,7 +142,7 @@ pub(super) async fn update(
 pub(super) async fn archive(
     caller: Scoped<LinksWrite>,
     checkout: Shared,
-    Path(id): Path<String>,
+    Path(Named { id }): ById,
     _: Idempotent,
 ) -> Result<Json<PaymentLink>, ApiError> {
     let owner = Owner::of(&caller);

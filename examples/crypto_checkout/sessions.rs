@@ -1,27 +1,34 @@
 //! Checkout sessions.
 
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
 use axum::extract::Path;
-use axum::http::StatusCode;
 use keygate::{ApiError, Idempotent, Json, Scoped};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::by_id::{ById, Named};
 use super::collection::{Object, Owner, new_id};
+use super::created::Created;
 use super::money::{Amount, Currency};
+use super::reference::about;
 use super::timestamp::Timestamp;
-use super::{Page, SessionsRead, SessionsWrite, Shared};
+use super::{Page, SessionsRead, SessionsWrite, Shared, State};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct CheckoutSession {
     id: String,
+    #[schemars(extend("const" = "checkout_session"))]
     object: &'static str,
     livemode: bool,
     created_at: Timestamp,
     amount: Amount,
     currency: Currency,
+    #[schemars(extend("const" = "open"))]
     status: &'static str,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSession {
     amount: Amount,
@@ -34,6 +41,20 @@ impl Object for CheckoutSession {
     }
 }
 
+pub(super) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/checkout_sessions",
+            get_with(list, about("listCheckoutSessions", "List checkout sessions, newest first"))
+                .post_with(create, about("createCheckoutSession", "Create a checkout session")),
+        )
+        .api_route(
+            "/checkout_sessions/{id}",
+            get_with(retrieve, about("getCheckoutSession", "Retrieve a checkout session")),
+        )
+        .with_path_items(|item| item.tag("Checkout sessions"))
+}
+
 pub(super) async fn list(
     caller: Scoped<SessionsRead>,
     checkout: Shared,
@@ -44,7 +65,7 @@ pub(super) async fn list(
 pub(super) async fn retrieve(
     caller: Scoped<SessionsRead>,
     checkout: Shared,
-    Path(id): Path<String>,
+    Path(Named { id }): ById,
 ) -> Result<Json<CheckoutSession>, ApiError> {
     checkout.sessions.get(&Owner::of(&caller), &id).map(Json)
 }
@@ -53,7 +74,7 @@ pub(super) async fn create(
     caller: Scoped<SessionsWrite>,
     checkout: Shared,
     Idempotent(Json(new)): Idempotent<Json<NewSession>>,
-) -> (StatusCode, Json<CheckoutSession>) {
+) -> Created<CheckoutSession> {
     let owner = Owner::of(&caller);
     let session = CheckoutSession {
         id: new_id("cs"),
@@ -67,5 +88,5 @@ pub(super) async fn create(
     };
     checkout.sessions.insert(&owner, session.clone());
     checkout.note(&owner, "session.created", &session);
-    (StatusCode::CREATED, Json(session))
+    Created(session)
 }

@@ -1,12 +1,18 @@
 //! The service apart from its process: tests drive this very app.
 
+#[path = "../server/by_id.rs"]
+mod by_id;
 #[path = "../server/collection.rs"]
 mod collection;
+#[path = "../server/created.rs"]
+mod created;
 mod envelope;
 #[path = "../server/money.rs"]
 mod money;
 #[path = "../server/redis.rs"]
 mod redis;
+#[path = "../server/reference.rs"]
+mod reference;
 #[path = "../server/timestamp.rs"]
 mod timestamp;
 mod wallets;
@@ -15,10 +21,12 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aide::axum::ApiRouter;
+use aide::openapi::Info;
 use axum::Router;
-use axum::routing::get;
 use keygate::envelope::ShortRequestIds;
-use keygate::manage::{self, BasicAuth};
+use keygate::manage::{BasicAuth, Dashboard};
+use keygate::openapi::Layers;
 use keygate::{
     AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder, Mode,
     PlanName, Plans, Quota, RateLimitLayer, TrustedProxies,
@@ -89,18 +97,48 @@ pub(crate) fn app(
     let operator = BasicAuth::new("operator", operator_password)
         .with_clock(Arc::clone(keys.clock()))
         .trusted_proxies(proxies.clone());
-    Router::new()
-        .nest("/v1", api(keys, environment, proxies, redis))
-        .nest("/dashboard/api", manage::router(keys.clone(), operator))
+    let envelope = EnvelopeLayer::new(PayKoreEnvelope)
+        .request_ids(ShortRequestIds)
+        .with_clock(Arc::clone(keys.clock()));
+    let routes = ApiRouter::new().nest("/v1", api(keys, environment, proxies, redis));
+    reference::with_reference(routes, info(), &envelope)
+        .nest("/dashboard", dashboard(keys).router(operator))
         .fallback(keygate::not_found)
-        .layer(
-            EnvelopeLayer::new(PayKoreEnvelope)
-                .request_ids(ShortRequestIds)
-                .with_clock(Arc::clone(keys.clock())),
-        )
+        .layer(envelope)
 }
 
-fn api(keys: &Keyring, environment: Environment, proxies: TrustedProxies, redis: &Redis) -> Router {
+/// The page of keys, in the service's words.
+fn dashboard(keys: &Keyring) -> Dashboard {
+    Dashboard::new(keys.clone())
+        .service("PayKore")
+        .name_label("Label")
+        .account_label("Partner")
+        .plan_label("Tier")
+        .expiry_label("Expiry")
+        .mode_hint(Mode::Live, "For the live environment")
+        .mode_hint(Mode::Test, "For the sandbox")
+        .example("curl {origin}/v1/wallets -H 'X-API-Key: {key}'")
+}
+
+fn info() -> Info {
+    Info {
+        title: "PayKore".to_owned(),
+        description: Some(
+            "Wallets. A deployment serves one environment, and keys of it alone. How often a key \
+             may call is a matter of the partner's tier."
+                .to_owned(),
+        ),
+        version: "1.0.0".to_owned(),
+        ..Info::default()
+    }
+}
+
+fn api(
+    keys: &Keyring,
+    environment: Environment,
+    proxies: TrustedProxies,
+    redis: &Redis,
+) -> ApiRouter {
     let auth = AuthLayer::new(keys.clone())
         .header("x-api-key")
         .mode(environment.mode())
@@ -110,9 +148,10 @@ fn api(keys: &Keyring, environment: Environment, proxies: TrustedProxies, redis:
         .plans(keys.plans().clone());
     let limit = redis.limits(limit);
     let paykore = PayKore { clock: Arc::clone(keys.clock()), wallets: Collection::default() };
-    Router::new()
-        .route("/wallets", get(wallets::list).post(wallets::create))
-        .route("/wallets/{id}", get(wallets::retrieve))
+    let layers = Layers::new().auth(&auth).rate_limit(&limit);
+    ApiRouter::new()
+        .merge(wallets::routes())
+        .with_path_items(|item| layers.describe(item))
         // Unknown paths below the prefix need a key too.
         .fallback(keygate::not_found)
         .with_state(Arc::new(paykore))
@@ -120,7 +159,8 @@ fn api(keys: &Keyring, environment: Environment, proxies: TrustedProxies, redis:
 }
 
 /// What handlers share.
-type Shared = axum::extract::State<Arc<PayKore>>;
+type State = Arc<PayKore>;
+type Shared = axum::extract::State<State>;
 
 /// Every object of every partner.
 struct PayKore {

@@ -1,27 +1,34 @@
 //! Wallets. PayKore's keys have no scopes: whoever has one may do everything of its account.
 
+use aide::axum::ApiRouter;
+use aide::axum::routing::get_with;
 use axum::extract::Path;
-use axum::http::StatusCode;
 use keygate::{ApiError, Json, Principal};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Shared;
+use super::by_id::{ById, Named};
 use super::collection::{Object, Owner, new_id};
+use super::created::Created;
 use super::money::Currency;
+use super::reference::about;
 use super::timestamp::Timestamp;
+use super::{Shared, State};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Wallet {
     id: String,
+    #[schemars(extend("const" = "wallet"))]
     object: &'static str,
     livemode: bool,
     created_at: Timestamp,
     currency: Currency,
     label: Option<Label>,
+    #[schemars(extend("const" = "0.00"))]
     balance: &'static str,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewWallet {
     currency: Currency,
@@ -29,11 +36,12 @@ pub(super) struct NewWallet {
 }
 
 /// 1 to 100 characters.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-struct Label(String);
+struct Label(#[schemars(length(min = 1, max = 100))] String);
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WalletList")]
 pub(super) struct Page {
     data: Vec<Wallet>,
 }
@@ -44,6 +52,17 @@ impl Object for Wallet {
     }
 }
 
+pub(super) fn routes() -> ApiRouter<State> {
+    ApiRouter::new()
+        .api_route(
+            "/wallets",
+            get_with(list, about("listWallets", "List wallets, newest first"))
+                .post_with(create, about("createWallet", "Create a wallet")),
+        )
+        .api_route("/wallets/{id}", get_with(retrieve, about("getWallet", "Retrieve a wallet")))
+        .with_path_items(|item| item.tag("Wallets"))
+}
+
 pub(super) async fn list(caller: Principal, paykore: Shared) -> Json<Page> {
     Json(Page { data: paykore.wallets.list(&Owner::of(&caller)) })
 }
@@ -51,7 +70,7 @@ pub(super) async fn list(caller: Principal, paykore: Shared) -> Json<Page> {
 pub(super) async fn retrieve(
     caller: Principal,
     paykore: Shared,
-    Path(id): Path<String>,
+    Path(Named { id }): ById,
 ) -> Result<Json<Wallet>, ApiError> {
     paykore.wallets.get(&Owner::of(&caller), &id).map(Json)
 }
@@ -60,7 +79,7 @@ pub(super) async fn create(
     caller: Principal,
     paykore: Shared,
     Json(new): Json<NewWallet>,
-) -> (StatusCode, Json<Wallet>) {
+) -> Created<Wallet> {
     let owner = Owner::of(&caller);
     let wallet = Wallet {
         id: new_id("wal"),
@@ -73,7 +92,7 @@ pub(super) async fn create(
         balance: "0.00",
     };
     paykore.wallets.insert(&owner, wallet.clone());
-    (StatusCode::CREATED, Json(wallet))
+    Created(wallet)
 }
 
 impl TryFrom<String> for Label {

@@ -1,8 +1,12 @@
 //! The service apart from its process: tests drive this very app.
 
 mod accounts;
+#[path = "../server/by_id.rs"]
+mod by_id;
 #[path = "../server/collection.rs"]
 mod collection;
+#[path = "../server/created.rs"]
+mod created;
 mod envelope;
 mod links;
 #[path = "../server/money.rs"]
@@ -11,6 +15,8 @@ mod money;
 mod pool;
 #[path = "../server/redis.rs"]
 mod redis;
+#[path = "../server/reference.rs"]
+mod reference;
 mod scopes;
 #[path = "../server/timestamp.rs"]
 mod timestamp;
@@ -19,12 +25,14 @@ mod wallet;
 use std::error::Error;
 use std::sync::Arc;
 
+use aide::axum::ApiRouter;
+use aide::openapi::Info;
 use axum::Router;
-use axum::routing::get;
 use keygate::client_ip::TrustedProxies;
-use keygate::manage::{self, BasicAuth};
+use keygate::manage::{BasicAuth, Dashboard};
+use keygate::openapi::Layers;
 use keygate::{
-    AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder,
+    AccountId, AuthLayer, Clock, EnvelopeLayer, KeyFormat, KeyStore, Keyring, KeyringBuilder, Mode,
     ModeWords, Quota, RateLimitLayer,
 };
 use tower::ServiceBuilder;
@@ -62,39 +70,66 @@ pub(crate) fn app(
     let operator = BasicAuth::new("operator", operator_password)
         .with_clock(Arc::clone(keys.clock()))
         .trusted_proxies(proxies.clone());
-    Router::new()
-        .nest("/v1", api(keys, proxies, accounts, redis))
+    let envelope = EnvelopeLayer::new(PikEnvelope).with_clock(Arc::clone(keys.clock()));
+    let routes = ApiRouter::new().nest("/v1", api(keys, proxies, accounts, redis));
+    reference::with_reference(routes, info(), &envelope)
         // The HTTPS rule is the API's: the dashboard opens on loopback.
-        .nest("/dashboard/api", manage::router(keys.clone(), operator))
+        .nest("/dashboard", dashboard(keys).router(operator))
         .fallback(keygate::not_found)
-        .layer(EnvelopeLayer::new(PikEnvelope).with_clock(Arc::clone(keys.clock())))
+        .layer(envelope)
 }
 
-fn api(keys: &Keyring, proxies: TrustedProxies, accounts: &Accounts, redis: &Redis) -> Router {
+/// The page of keys, in the service's words.
+fn dashboard(keys: &Keyring) -> Dashboard {
+    Dashboard::new(keys.clone())
+        .service("PIK")
+        .mode_hint(Mode::Live, "Moves real funds")
+        .mode_hint(Mode::Test, "Simulated")
+        .account_label("Platform account")
+        .example(
+            "curl {origin}/v1/payment-links -H 'x-forwarded-proto: https' \
+             -H 'Authorization: Bearer {key}'",
+        )
+}
+
+fn info() -> Info {
+    Info {
+        title: "PIK".to_owned(),
+        description: Some(
+            "Payment links and wallets, of a platform and of the accounts that are connected to \
+             it. All requests are made over HTTPS."
+                .to_owned(),
+        ),
+        version: "1.0.0".to_owned(),
+        ..Info::default()
+    }
+}
+
+fn api(keys: &Keyring, proxies: TrustedProxies, accounts: &Accounts, redis: &Redis) -> ApiRouter {
+    let auth = AuthLayer::new(keys.clone()).trusted_proxies(proxies).require_https();
     let limit = RateLimitLayer::per_key(QUOTA).with_clock(Arc::clone(keys.clock()));
+    let limit = redis.limits(limit);
+    // Inside the limit: a key pays for the accounts that it asks for.
+    let on_behalf_of = accounts.layer();
+    let layers = Layers::new().auth(&auth).rate_limit(&limit).on_behalf_of(&on_behalf_of);
     let pik = Pik {
         clock: Arc::clone(keys.clock()),
         links: Collection::default(),
         accounts: accounts.clone(),
     };
-    Router::new()
-        .route("/payment-links", get(links::list).post(links::create))
-        .route("/payment-links/{id}", get(links::retrieve))
-        .route("/wallet", get(wallet::retrieve))
+    ApiRouter::new()
+        .merge(links::routes())
+        .merge(wallet::routes())
+        .with_path_items(|item| layers.describe(item))
         // Unknown paths below the prefix need a key too.
         .fallback(keygate::not_found)
         .with_state(Arc::new(pik))
-        .layer(
-            ServiceBuilder::new()
-                .layer(AuthLayer::new(keys.clone()).trusted_proxies(proxies).require_https())
-                .layer(redis.limits(limit))
-                // Inside the limit: a key pays for the accounts that it asks for.
-                .layer(accounts.layer()),
-        )
+        .layer(ServiceBuilder::new().layer(auth).layer(limit).layer(on_behalf_of))
 }
 
 /// What handlers share.
-type Shared = axum::extract::State<Arc<Pik>>;
+type State = Arc<Pik>;
+type Shared = axum::extract::State<State>;
 
 /// Every object of every account.
 struct Pik {

@@ -98,6 +98,8 @@ impl Server {
         // Before anything is printed: who reads the lines may send SIGTERM at once.
         let stopped = stop_signal()?;
         demo::issue_where_there_is_no_key(&self.keys, demos, &origin).await?;
+        let known = if password.is_new { &password.text } else { "of DASHBOARD_PASSWORD" };
+        println!("page of keys: {origin}/dashboard/api-keys (user operator, password {known})");
         if password.is_new {
             println!(
                 "management API: curl -u operator:{} {origin}/dashboard/api/keys",

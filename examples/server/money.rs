@@ -2,20 +2,27 @@
 
 #![allow(dead_code, reason = "PayKore's example has currencies and no amounts")]
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The longest amount, in characters: more digits than any currency needs.
 const MAX_AMOUNT: usize = 32;
 
+/// The form of an amount, for the document: [`Amount::try_from`] takes the same.
+const AMOUNT: &str = r"^([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)$";
+const CURRENCY: &str = "^[A-Z0-9]{3,10}$";
+
 /// A positive decimal number as text, such as `100.00`: money is never a float.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Amount(String);
+#[schemars(example = &"100.00")]
+pub(crate) struct Amount(#[schemars(regex(pattern = AMOUNT), length(max = MAX_AMOUNT))] String);
 
 /// 3 to 10 upper-case letters and digits, such as `USDT`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Currency(String);
+#[schemars(example = &"USDT")]
+pub(crate) struct Currency(#[schemars(regex(pattern = CURRENCY))] String);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be a positive decimal string such as \"100.00\"")]
@@ -65,10 +72,16 @@ impl From<Currency> for String {
 mod tests {
     use super::*;
 
+    /// Whether the document lets a text through.
+    fn is_documented(pattern: &str, text: &str) -> bool {
+        regex::Regex::new(pattern).unwrap().is_match(text)
+    }
+
     #[test]
     fn an_amount_is_a_positive_decimal_number() {
         for good in ["1", "100.00", "0.000001", "12345678901234567890.5"] {
             assert_eq!(Amount::try_from(good.to_owned()).map(String::from).as_deref(), Ok(good));
+            assert!(is_documented(AMOUNT, good), "{good}");
         }
         let too_long = "1".repeat(MAX_AMOUNT + 1);
         let bad = [
@@ -76,6 +89,7 @@ mod tests {
         ];
         for bad in bad.into_iter().chain([&*too_long]) {
             assert_eq!(Amount::try_from(bad.to_owned()), Err(InvalidAmount), "{bad}");
+            assert!(!is_documented(AMOUNT, bad) || bad.len() > MAX_AMOUNT, "{bad}");
         }
     }
 
@@ -85,6 +99,7 @@ mod tests {
             [("USDT", true), ("EUR", true), ("US", false), ("usdt", false), ("ABCDEFGHIJK", false)]
         {
             assert_eq!(Currency::try_from(text.to_owned()).is_ok(), valid, "{text}");
+            assert_eq!(is_documented(CURRENCY, text), valid, "{text}");
         }
     }
 }

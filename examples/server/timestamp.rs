@@ -3,11 +3,13 @@
 use std::time::SystemTime;
 
 use keygate::Clock;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A moment in whole seconds, written as `2025-01-01T00:00:00Z`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(extend("format" = "date-time"))]
 pub(crate) struct Timestamp(String);
 
 impl Timestamp {

@@ -68,6 +68,11 @@ impl Guard {
         Self { is_off: true, ..self }
     }
 
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    pub(super) fn is_off(&self) -> bool {
+        self.is_off
+    }
+
     /// Counts a refusal that is known at once, if it is a failed authentication. Past the limit it
     /// becomes another one.
     pub(super) fn refused(&self, refusal: Refusal, seen: Seen<'_>) -> Refusal {

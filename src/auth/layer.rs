@@ -228,6 +228,19 @@ impl AuthLayer {
         self.with(|rules| rules.challenges = Challenges::of_realm(realm))
     }
 
+    /// What a document says about it.
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    pub(crate) fn outline(&self) -> super::Outline {
+        let Rules { keyring, sources, anonymous, https, guard, .. } = &*self.rules;
+        super::Outline {
+            headers: sources.others().to_vec(),
+            anonymous: *anonymous,
+            https: *https,
+            limits_failures: !guard.is_off(),
+            scopes: keyring.catalogue(),
+        }
+    }
+
     fn watched(self, set: impl FnOnce(&mut Watched)) -> Self {
         self.with(|rules| {
             let mut watched = rules.watch.as_deref().cloned().unwrap_or_default();

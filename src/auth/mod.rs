@@ -115,6 +115,18 @@ pub(crate) use layer::header_name;
 pub use require_scope::{RequireScope, RequireScopeFuture, RequireScopeService};
 pub use service::Auth;
 
+/// What an `AuthLayer` was told, as far as it shows from outside.
+#[cfg(any(feature = "openapi", feature = "utoipa"))]
+#[derive(Debug, Clone)]
+pub(crate) struct Outline {
+    /// Those that a key is read from beside `Authorization`.
+    pub(crate) headers: Vec<http::HeaderName>,
+    pub(crate) anonymous: bool,
+    pub(crate) https: bool,
+    pub(crate) limits_failures: bool,
+    pub(crate) scopes: crate::Catalogue,
+}
+
 /// The mark of a request that was let in without a key, among its extensions.
 ///
 /// Set by [`AuthLayer::allow_anonymous`].

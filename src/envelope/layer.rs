@@ -77,6 +77,35 @@ impl EnvelopeLayer {
         self
     }
 
+    /// What a client is sent as this error by a service inside, which knows its headers: for a
+    /// document.
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    pub(crate) fn example<B: crate::ErrorBody>(
+        &self,
+        error: crate::ApiError,
+        id: &str,
+    ) -> http::Response<B> {
+        use crate::error::{Portion, RequestContext, write};
+        let rendered = self.configuration.envelope.render(&error, &RequestContext::new(Some(id)));
+        let (parts, ()) = http::Response::new(()).into_parts();
+        write(parts, error, rendered, Portion::All)
+    }
+
+    /// A request's id in the form that ids have here, and the same each time.
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    pub(crate) fn example_id(&self) -> String {
+        let id = self.configuration.ids.next_id(&*self.configuration.clock);
+        let (prefix, drawn) = match id.as_str().rfind('_') {
+            Some(at) => id.as_str().split_at(at + 1),
+            None => ("", id.as_str()),
+        };
+        let letters = "0123456789abcdefghjkmnpqrstvwxyz".chars().cycle();
+        let drawn = drawn.chars().zip(letters);
+        let same =
+            drawn.map(|(drawn, letter)| if drawn.is_alphanumeric() { letter } else { drawn });
+        prefix.chars().chain(same).collect()
+    }
+
     fn configuration_mut(&mut self) -> &mut Configuration {
         Arc::make_mut(&mut self.configuration)
     }

@@ -85,4 +85,6 @@ pub use layer::EnvelopeLayer;
 pub use request_id::{InvalidRequestId, RequestId};
 pub use request_ids::{RequestIds, ShortRequestIds, UlidRequestIds};
 pub use rule::AsIs;
+#[cfg(any(feature = "openapi", feature = "utoipa"))]
+pub(crate) use rule::by_status;
 pub use service::EnvelopeService;

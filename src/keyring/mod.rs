@@ -93,7 +93,7 @@ use crate::rate_limit::Plans;
 use crate::scope::Catalogue;
 use crate::store::{ErasedStore, KeyStore, StoreError, timed};
 use crate::telemetry::{self, Throttle};
-use crate::{Clock, KeyFormat, KeyHash, KeyKind, Mode};
+use crate::{AccountId, Clock, KeyFormat, KeyHash, KeyKind, Mode};
 
 pub use builder::KeyringBuilder;
 pub use error::{InvalidKeyring, KeyringError};
@@ -181,6 +181,12 @@ impl Keyring {
     #[must_use]
     pub fn plans(&self) -> &Plans {
         &self.0.policy.plans
+    }
+
+    /// Whom a key belongs to that is issued without an account.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn default_account(&self) -> &AccountId {
+        &self.0.policy.default_account
     }
 
     /// The clock that decides when keys expire.

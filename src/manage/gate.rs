@@ -11,6 +11,7 @@ use tower::Service;
 use tower_layer::Layer;
 
 use super::cross_site;
+use super::problem::Wanted;
 use crate::ApiError;
 
 /// Decides who may manage keys.
@@ -120,6 +121,7 @@ where
         let gate = Arc::clone(&self.gate);
         Box::pin(async move {
             let (parts, body) = request.into_parts();
+            let wanted = Wanted::by(&parts);
             let admitted = match gate.admit(&parts).await {
                 Ok(()) => cross_site::check(&parts),
                 refused => refused,
@@ -128,8 +130,11 @@ where
                 Ok(()) => inner.call(Request::from_parts(parts, body)).await?,
                 Err(error) => error.into_response(),
             };
+            response = wanted.write(response);
             // Who has which keys, and one answer with a key's text: nobody on the way keeps that.
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            // Only the page's own files say otherwise.
+            let kept = response.headers_mut().entry(CACHE_CONTROL);
+            kept.or_insert(const { HeaderValue::from_static("no-store") });
             Ok(response)
         })
     }

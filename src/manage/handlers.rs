@@ -20,12 +20,12 @@ const MAX_REASON: usize = 500;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
-    status: Option<String>,
-    mode: Option<String>,
-    account: Option<String>,
-    search: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) mode: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) search: Option<String>,
+    pub(super) limit: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 pub(super) async fn list(
@@ -119,7 +119,7 @@ pub(super) async fn scopes(State(keyring): State<Keyring>) -> Json<Listed<ScopeV
 
 impl ListQuery {
     /// An empty value is one that is not given: forms send those.
-    fn into_filter(self, keyring: &Keyring) -> Result<KeyFilter, ApiError> {
+    pub(super) fn into_filter(self, keyring: &Keyring) -> Result<KeyFilter, ApiError> {
         let given = |value: Option<String>| value.filter(|value| !value.is_empty());
         let mut filter = KeyFilter::default();
         if let Some(word) = given(self.status) {
@@ -171,7 +171,7 @@ fn no_such_key() -> ApiError {
     ApiError::not_found().with_message("No such key.")
 }
 
-fn to_api_error(error: KeyringError) -> ApiError {
+pub(super) fn to_api_error(error: KeyringError) -> ApiError {
     let conflict = |message: &'static str| ApiError::new(ErrorCode::Conflict).with_message(message);
     match error {
         KeyringError::UnknownKey => no_such_key(),

@@ -1,4 +1,4 @@
-//! The management API: a router to nest, over a keyring.
+//! The page of keys and the management API: a router to nest, over a keyring.
 //!
 //! 1. **It cannot be mounted open by accident**: [`router`] takes a [`Gate`], which every request
 //!    passes first, also those to unknown paths. (axum hands a nested router all but the prefix
@@ -7,7 +7,50 @@
 //!    `Content-Type: application/json`, and neither an `Origin` of another site nor a
 //!    `Sec-Fetch-Site` that tells of one. A page elsewhere cannot use an operator's credentials.
 //! 3. **A key's text is in one answer only**, the one that issues it. Every answer is `no-store`.
-//! 4. **Errors are [`ApiError`]s**, written by the service's own envelope.
+//! 4. **Errors are [`ApiError`]s**, written by the service's own envelope. A request that accepts
+//!    `application/problem+json` gets problem details of RFC 9457 in its place.
+//!
+//! # The page
+//!
+//! [`dashboard`] is the page, at `api-keys`, with the API beside it, at `api/keys`; [`Dashboard`]
+//! lets it speak a service's own words. It lists keys with their use, and an operator creates,
+//! rotates and revokes them there:
+//!
+//! 1. **All of it comes from the crate**: one page of HTML that is rendered here, a style sheet, a
+//!    script and an icon. Nothing is built, and nothing is fetched from elsewhere. It works under
+//!    any prefix.
+//! 2. **What it shows is text.** The templates escape, and its `Content-Security-Policy` lets
+//!    nothing inline run. Nobody frames it.
+//! 3. **It is read without script**: filters and pages are links and a plain form. Changes go by
+//!    `fetch` to the API, under the rules above.
+//! 4. **A new key's text** is in the page from the answer until its dialog is closed: in no
+//!    address, no storage and no reload.
+//! 5. **Figures move** while the page is in sight: it looks every 2 s and is sent the list only if
+//!    that has changed.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, body::Body, http::{Request, header}};
+//! use keygate::manage::{self, BasicAuth};
+//! use keygate::{EnvelopeLayer, KeyFormat, Keyring, MemoryStore};
+//! use tower::ServiceExt;
+//!
+//! let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?).build()?;
+//! let app = Router::new()
+//!     .nest("/dashboard", manage::dashboard(keys, BasicAuth::new("operator", "open sesame")))
+//!     .layer(EnvelopeLayer::standard());
+//!
+//! let page = || Request::get("/dashboard/api-keys");
+//! assert_eq!(app.clone().oneshot(page().body(Body::empty())?).await?.status(), 401);
+//!
+//! let signed_in = page().header(header::AUTHORIZATION, "Basic b3BlcmF0b3I6b3BlbiBzZXNhbWU=");
+//! let answer = app.oneshot(signed_in.body(Body::empty())?).await?;
+//! assert_eq!(answer.status(), 200);
+//! assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
+//! # Ok(()) }
+//! ```
+//!
+//! # The API
 //!
 //! | request | body | answer |
 //! | --- | --- | --- |
@@ -66,6 +109,8 @@ mod cross_site;
 mod dto;
 mod gate;
 mod handlers;
+mod page;
+mod problem;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -74,12 +119,31 @@ use crate::Keyring;
 
 pub use basic_auth::BasicAuth;
 pub use gate::Gate;
+pub use page::Dashboard;
 
 /// The management API, to be nested under a prefix; see [the module](self).
 pub fn router<S>(keyring: Keyring, gate: impl Gate) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
+    api()
+        // With a fallback of its own the gate also stands before unknown paths.
+        .fallback(crate::not_found)
+        .layer(gate::GateLayer::new(gate))
+        .with_state(keyring)
+}
+
+/// The page and the management API, to be nested under a prefix; see [the module](self).
+///
+/// [`Dashboard`] is the same in a service's own words.
+pub fn dashboard<S>(keyring: Keyring, gate: impl Gate) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    Dashboard::new(keyring).router(gate)
+}
+
+fn api() -> Router<Keyring> {
     Router::new()
         .route("/keys", get(handlers::list).post(handlers::issue))
         .route("/keys/{id}", get(handlers::find).patch(handlers::update))
@@ -87,8 +151,4 @@ where
         .route("/keys/{id}/revoke", post(handlers::revoke))
         .route("/keys/{id}/rotate", post(handlers::rotate))
         .route("/scopes", get(handlers::scopes))
-        // With a fallback of its own the gate also stands before unknown paths.
-        .fallback(crate::not_found)
-        .layer(gate::GateLayer::new(gate))
-        .with_state(keyring)
 }

@@ -76,6 +76,12 @@ impl OnBehalfOfLayer {
         self
     }
 
+    /// The header that names the account.
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    pub(crate) fn header_name(&self) -> &HeaderName {
+        &self.rules.header
+    }
+
     /// Forgets what was learnt about an account, for every platform and in both modes.
     ///
     /// To be called once a change to it is committed: a request that begins after this has returned

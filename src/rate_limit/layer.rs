@@ -200,6 +200,12 @@ impl RateLimitLayer {
         self.set(|config| config.limiter = Arc::new(redis))
     }
 
+    /// Whether the headers of the IETF's draft are sent too.
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    pub(crate) fn has_ietf_headers(&self) -> bool {
+        self.config.family == Family::WithIetf
+    }
+
     /// Counts elsewhere.
     #[cfg(test)]
     pub(crate) fn with_limiter(self, limiter: impl Limiter) -> Self {

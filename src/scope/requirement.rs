@@ -39,6 +39,32 @@ pub trait Requirement {
 
     /// The scopes that would help: empty if the requirement is met.
     fn missing(held: &ScopeSet) -> Vec<ScopeName>;
+
+    /// Each way to meet it, as the scopes that are enough together: what a document says.
+    ///
+    /// Unless an implementation says otherwise there is one way: all [`scopes`](Self::scopes).
+    ///
+    /// ```
+    /// use keygate::{AllOf, AnyOf, Requirement, Scope};
+    ///
+    /// keygate::scopes! {
+    ///     catalogue SCOPES;
+    ///     /// Retrieve events.
+    ///     EventsRead = "events:read";
+    ///     /// Replay events.
+    ///     EventsWrite = "events:write";
+    /// }
+    ///
+    /// let (read, write) = (EventsRead::NAME, EventsWrite::NAME);
+    /// type Both = AllOf<(EventsRead, EventsWrite)>;
+    /// type Either = AnyOf<(EventsRead, EventsWrite)>;
+    /// assert_eq!(Both::alternatives(), [vec![read.clone(), write.clone()]]);
+    /// assert_eq!(Either::alternatives(), [vec![read], vec![write]]);
+    /// ```
+    #[must_use]
+    fn alternatives() -> Vec<Vec<ScopeName>> {
+        vec![Self::scopes()]
+    }
 }
 
 /// Demands all of 2 to 8 requirements: `AllOf<(LinksRead, LinksWrite)>`.
@@ -106,6 +132,12 @@ macro_rules! combinations {
             fn missing(held: &ScopeSet) -> Vec<ScopeName> {
                 union([$($part::missing(held)),+])
             }
+
+            fn alternatives() -> Vec<Vec<ScopeName>> {
+                let mut ways = vec![Vec::new()];
+                $(ways = each_with_each(&ways, &$part::alternatives());)+
+                ways
+            }
         }
 
         impl<$($part: Requirement),+> Requirement for AnyOf<($($part,)+)> {
@@ -119,6 +151,10 @@ macro_rules! combinations {
 
             fn missing(held: &ScopeSet) -> Vec<ScopeName> {
                 if Self::is_met(held) { Vec::new() } else { union([$($part::missing(held)),+]) }
+            }
+
+            fn alternatives() -> Vec<Vec<ScopeName>> {
+                [$($part::alternatives()),+].concat()
             }
         }
     };
@@ -141,6 +177,12 @@ fn union<const N: usize>(parts: [Vec<ScopeName>; N]) -> Vec<ScopeName> {
         }
     }
     names
+}
+
+/// Each of the ways together with each of the others.
+fn each_with_each(ways: &[Vec<ScopeName>], others: &[Vec<ScopeName>]) -> Vec<Vec<ScopeName>> {
+    let pairs = ways.iter().flat_map(|way| others.iter().map(move |other| (way, other)));
+    pairs.map(|(way, other)| union([way.clone(), other.clone()])).collect()
 }
 
 #[cfg(test)]
@@ -199,6 +241,26 @@ mod tests {
         check::<Meal>(&["bread"], false, &["apples"]);
         assert_eq!(names(&Meal::scopes()), ["apples", "bread", "cheese"]);
         assert_eq!(names(&AnyOf::<(Meal, Apples)>::scopes()), ["apples", "bread", "cheese"]);
+    }
+
+    #[test]
+    fn the_ways_to_meet_a_requirement_are_exactly_those_that_meet_it() {
+        fn without<R: Requirement>(way: &[ScopeName], left_out: &ScopeName) -> bool {
+            R::is_met(&way.iter().filter(|scope| *scope != left_out).cloned().collect())
+        }
+        fn ways<R: Requirement>() -> Vec<Vec<String>> {
+            let ways = R::alternatives();
+            for way in &ways {
+                assert!(R::is_met(&way.iter().cloned().collect()), "{way:?}");
+                assert!(!way.iter().any(|scope| without::<R>(way, scope)), "{way:?} is too much");
+            }
+            ways.iter().map(|way| names(way).into_iter().map(str::to_owned).collect()).collect()
+        }
+        type Meal = AllOf<(Apples, AnyOf<(Bread, Cheese)>)>;
+        assert_eq!(ways::<Apples>(), [["apples"]]);
+        assert_eq!(ways::<AllOf<(Apples, Bread, Cheese)>>(), [["apples", "bread", "cheese"]]);
+        assert_eq!(ways::<AnyOf<(Apples, Bread)>>(), [["apples"], ["bread"]]);
+        assert_eq!(ways::<Meal>(), [["apples", "bread"], ["apples", "cheese"]]);
     }
 
     #[test]

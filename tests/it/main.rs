@@ -17,6 +17,8 @@ mod faults;
 mod idempotency;
 mod keyring;
 mod management;
+mod openapi;
+mod page;
 mod paykore;
 mod pictures;
 mod pik;

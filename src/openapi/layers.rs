@@ -1,0 +1,139 @@
+use serde::{Deserialize, Serialize};
+
+use super::access::Access;
+use super::fault::Fault;
+use super::mark::Mark;
+use crate::{AuthLayer, OnBehalfOfLayer, RateLimitLayer, RequireScope, Requirement};
+
+/// The layers around routes, for their description.
+///
+/// It takes the very layers that are mounted, so that a document says what they were told: which
+/// headers a key is read from, whether anonymous callers are let in, which headers tell of a limit.
+/// See [the module](super) for an example.
+#[derive(Debug, Clone, Default)]
+#[must_use = "layers are described to a router's path items"]
+pub struct Layers {
+    outline: Outline,
+    access: Access,
+}
+
+/// What layers do that shows from outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Outline {
+    pub(super) auth: Option<Auth>,
+    pub(super) limit: Option<Limit>,
+    /// The header that names the account, in lower case.
+    pub(super) on_behalf_of: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Auth {
+    /// Beside `Authorization`, in lower case.
+    pub(super) headers: Vec<String>,
+    pub(super) anonymous: bool,
+    pub(super) https: bool,
+    pub(super) limits_failures: bool,
+    /// The scopes that keys can be issued with: names and what they grant.
+    pub(super) scopes: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Limit {
+    pub(super) ietf: bool,
+}
+
+impl Layers {
+    /// No layers yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The one that verifies keys.
+    pub fn auth(mut self, layer: &AuthLayer) -> Self {
+        let outline = layer.outline();
+        let scopes = outline.scopes.iter();
+        self.outline.auth = Some(Auth {
+            headers: outline.headers.iter().map(ToString::to_string).collect(),
+            anonymous: outline.anonymous,
+            https: outline.https,
+            limits_failures: outline.limits_failures,
+            scopes: scopes
+                .map(|scope| (scope.name.to_string(), scope.description.into()))
+                .collect(),
+        });
+        self
+    }
+
+    /// The one that limits how often callers call.
+    pub fn rate_limit(mut self, layer: &RateLimitLayer) -> Self {
+        self.outline.limit = Some(Limit { ietf: layer.has_ietf_headers() });
+        self
+    }
+
+    /// The one that lets platforms act for others.
+    pub fn on_behalf_of(mut self, layer: &OnBehalfOfLayer) -> Self {
+        self.outline.on_behalf_of = Some(layer.header_name().to_string());
+        self
+    }
+
+    /// The one that asks for a scope where a handler's types do not.
+    pub fn require_scope<R: Requirement>(mut self, _: &RequireScope<R>) -> Self {
+        self.access = self.access.and(Access::of::<R>());
+        self
+    }
+
+    /// Notes on an operation what stands around it; further layers outside may add to it.
+    pub(super) fn note(&self, mark: &mut Mark) {
+        if self.access != Access::Unsaid {
+            mark.demand(self.access.clone());
+            mark.may_fail(&[Fault::InsufficientScope]);
+        }
+        let inner = mark.layers.take().unwrap_or_default();
+        mark.layers = Some(Outline {
+            auth: self.outline.auth.clone().or(inner.auth),
+            limit: self.outline.limit.or(inner.limit),
+            on_behalf_of: self.outline.on_behalf_of.clone().or(inner.on_behalf_of),
+        });
+    }
+}
+
+impl Outline {
+    /// How a request may fail before its handler runs, in the order of the layers.
+    pub(super) fn faults(&self, needs_key: bool) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if let Some(auth) = &self.auth {
+            let if_true = |condition: bool, fault| condition.then_some(fault);
+            faults.extend(if_true(auth.https, Fault::InsecureTransport));
+            faults.extend(if_true(needs_key || !auth.anonymous, Fault::MissingKey));
+            faults.extend([Fault::InvalidKey, Fault::ExpiredKey, Fault::AmbiguousCredentials]);
+            faults.extend(if_true(auth.limits_failures, Fault::TooManyFailures));
+            faults.push(Fault::KeysUnavailable);
+        }
+        if self.limit.is_some() {
+            faults.push(Fault::RateLimited);
+        }
+        if self.on_behalf_of.is_some() {
+            faults.extend([
+                Fault::MalformedOnBehalfOf,
+                Fault::UnconnectedAccount,
+                Fault::UnverifiedAccount,
+                Fault::AccountsUnavailable,
+            ]);
+        }
+        faults
+    }
+}
+
+impl Auth {
+    /// The names of the security schemes, the service's own headers first.
+    pub(super) fn schemes(&self) -> Vec<String> {
+        let own = self.headers.iter().map(|header| component(header));
+        own.chain(["bearer".to_owned()]).collect()
+    }
+}
+
+/// A name that components of a document may have, made of a header's.
+pub(super) fn component(header: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    header.replace(|c: char| !fits(c), "_")
+}

@@ -1,0 +1,108 @@
+//! OpenAPI documents from the types of handlers and the layers around them.
+//!
+//! One declaration of a scope is what a handler enforces and what its document says. With
+//! [aide](https://docs.rs/aide) (feature `openapi`) nothing is written beside the types:
+//!
+//! 1. **Types**: `Principal`, `Option<Principal>`, `Scoped`, `Json` and `Idempotent` describe
+//!    themselves: who may call, with which scopes, which body, which parameters, and what can be
+//!    wrong with them. [`Public`] says that everybody may call. `ApiError` as a handler's error is
+//!    404 where the path has parameters; `response::<409, ApiError>()` adds others.
+//! 2. **Layers**: [`Layers`] takes the layers around a router and describes them to its path items:
+//!    which headers a key is read from, whether it may be left out, what tells of a limit, who may be
+//!    acted for, and how requests fail on their way.
+//! 3. **The envelope**: `finish`, the last step, has every error written by the service's own
+//!    `EnvelopeLayer`: the schema and the examples of bodies, their status and `Content-Type`, and
+//!    the headers that go with it are what a client gets.
+//! 4. **Scopes** stand in the security requirements, as OpenAPI 3.1 has it for schemes of every kind,
+//!    and as a sentence in the operation's description. Alternatives (`AnyOf`) are several
+//!    requirements. The schemes list all scopes with what they grant.
+//! 5. **No decision** is a finding: `undecided` lists the operations of a finished document whose
+//!    types do not say who may call, those that ask for a key without an `AuthLayer` around, and
+//!    those that say `Public` behind one. Routes that are in no document are not looked at.
+//! 6. What the application writes itself stays: security requirements, answers, descriptions.
+//!
+//! Server errors other than 503 are not documented: there is nothing that a client could do.
+//!
+//! ```
+//! # #[cfg(feature = "openapi")] fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use aide::axum::{ApiRouter, routing::get};
+//! use aide::openapi::OpenApi;
+//! use keygate::openapi::{self, Layers, Public};
+//! use keygate::{
+//!     AuthLayer, EnvelopeLayer, Json, KeyFormat, Keyring, MemoryStore, Quota, RateLimitLayer, Scoped,
+//!     scopes,
+//! };
+//! use tower::ServiceBuilder;
+//!
+//! scopes! {
+//!     /// Everything a key can be issued with.
+//!     pub catalogue SCOPES;
+//!     /// List and retrieve payment links.
+//!     pub LinksRead = "links:read";
+//! }
+//!
+//! async fn list_links(caller: Scoped<LinksRead>) -> Json<Vec<String>> {
+//!     Json(vec![format!("a link of {}", caller.account())])
+//! }
+//!
+//! async fn prices(_: Public) -> Json<Vec<String>> {
+//!     Json(vec!["free".into()])
+//! }
+//!
+//! let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?)
+//!     .scopes(SCOPES)
+//!     .build()?;
+//! let (auth, limit) = (AuthLayer::new(keys), RateLimitLayer::per_key(Quota::per_minute(300)));
+//! let layers = Layers::new().auth(&auth).rate_limit(&limit);
+//! let api = ApiRouter::new()
+//!     .api_route("/links", get(list_links))
+//!     .with_path_items(|item| layers.describe(item))
+//!     .fallback(keygate::not_found)
+//!     .layer(ServiceBuilder::new().layer(auth).layer(limit));
+//!
+//! let envelope = EnvelopeLayer::standard();
+//! let mut document = OpenApi::default();
+//! let routes = ApiRouter::new()
+//!     .nest("/api/v1", api)
+//!     .api_route("/prices", get(prices))
+//!     .finish_api(&mut document);
+//! openapi::finish(&mut document, &envelope);
+//! let app: axum::Router = routes.layer(envelope);
+//!
+//! assert_eq!(openapi::undecided(&document), []);
+//! let document = serde_json::to_value(document)?;
+//! let list = &document["paths"]["/api/v1/links"]["get"];
+//! assert_eq!(list["security"], serde_json::json!([{ "bearer": ["links:read"] }]));
+//! assert_eq!(list["description"], "Needs the scope `links:read`.");
+//! let refused = &list["responses"]["403"]["content"]["application/json"]["examples"];
+//! let error = &refused["insufficient_scope"]["value"]["error"];
+//! assert_eq!(error["message"], "The API key lacks the scope `links:read`.");
+//! # let _ = app;
+//! # Ok(()) }
+//! # #[cfg(not(feature = "openapi"))] fn main() {}
+//! ```
+//!
+//! The feature `utoipa` has the same for documents that utoipa makes.
+
+mod access;
+#[cfg(feature = "openapi")]
+mod aide;
+mod fault;
+mod headers;
+mod layers;
+mod mark;
+mod pen;
+mod public;
+mod shape;
+mod undecided;
+#[cfg(feature = "utoipa")]
+pub mod utoipa;
+
+#[cfg(feature = "openapi")]
+pub use self::aide::{finish, undecided};
+pub use layers::Layers;
+pub use public::Public;
+pub use undecided::{Reason, Undecided};
+
+/// The extension of a response that stands for an error which is still to be written.
+const ERROR: &str = "x-keygate-error";
