@@ -50,7 +50,8 @@
 //! | `keygate_usage_flush_failures_total` | counter | batches of usage that could not be written, each try by itself |
 //!
 //! `by` is `auth`, with the outcome `accepted`, `anonymous` or the name of a
-//! [`Refusal`](crate::Refusal::as_str); `scope` and `on_behalf_of` count refusals only. `result` is
+//! [`Refusal`](crate::Refusal::as_str); `scope` and `on_behalf_of` count refusals only,
+//! and `would_refuse` for scopes in [shadow mode](crate::AuthLayer::shadow_scope). `result` is
 //! `hit`, `refused` (known not to be accepted), `miss` (the request waited for a look-up), and
 //! `stale` for a miss that was answered without the store, see
 //! [`allow_stale_on_outage`](KeyringBuilder::allow_stale_on_outage). `operation` is a method of
