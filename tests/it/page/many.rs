@@ -11,8 +11,9 @@ use keygate::{ApiError, EnvelopeLayer, ErrorCode, Mode, NewKey};
 use serde_json::json;
 
 use super::browser::{Browser, LIGHT, Look};
+use super::visit::visit;
 use crate::crypto_checkout::server;
-use crate::support::{Loopback, OPERATOR, Server};
+use crate::support::{Loopback, Server};
 
 async fn many(server: &Server, count: usize) {
     for number in 0..count {
@@ -20,14 +21,6 @@ async fn many(server: &Server, count: usize) {
         let _ = server.issue(NewKey::named(format!("key {number:04}")).mode(mode)).await;
         server.clock.advance(std::time::Duration::from_secs(1));
     }
-}
-
-/// A browser at the page of an app of this process.
-async fn visit(server: &Server) -> Option<(Browser, Loopback)> {
-    let browser = Browser::start().await?;
-    let loopback = Loopback::serve(&server.app).await;
-    browser.open(&loopback.url(""), OPERATOR, "").await;
-    Some((browser, loopback))
 }
 
 async fn count(browser: &Browser) -> usize {
