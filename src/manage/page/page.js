@@ -11,12 +11,19 @@ const list = () => document.getElementById('list');
 const ROUND = 2000;
 const LONGEST = 30000;
 
+// How long an answer is waited for.
+const PATIENCE = 10000;
+
 /// Sends a change. Errors come as problem details, whatever the service's own form is.
 async function send(path, body) {
   const headers = { 'content-type': 'application/json', accept: 'application/json, application/problem+json' };
-  const request = { method: 'POST', headers, body: JSON.stringify(body), cache: 'no-store', credentials: 'same-origin' };
+  const request = { method: 'POST', headers, body: JSON.stringify(body), cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) };
   const answer = await fetch(new URL(path, here), request);
-  const json = await answer.json().catch(() => ({}));
+  const json = await answer.json().catch((error) => {
+    // The body may be late as well, and a key's text is in it.
+    if (answer.ok) throw error;
+    return {};
+  });
   if (answer.ok) return json;
   if (answer.status === 401) throw { detail: 'You are signed out. Reload the page to sign in again.' };
   throw { detail: json.detail ?? `The service answered ${answer.status}.`, errors: json.errors };
@@ -45,7 +52,7 @@ async function look() {
   const headers = tag ? { 'if-none-match': tag } : {};
   let status = 0;
   try {
-    const answer = await fetch(new URL('api-keys/list' + location.search, here), { headers, cache: 'no-store', credentials: 'same-origin' });
+    const answer = await fetch(new URL('api-keys/list' + location.search, here), { headers, cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) });
     status = answer.status;
     if (answer.ok) {
       tag = answer.headers.get('etag');
@@ -64,16 +71,21 @@ async function look() {
 function show(fresh) {
   const rows = (root) => [...root.querySelectorAll('[data-key]')];
   const keys = (root) => rows(root).map((row) => row.dataset.key).join();
+  const has = (part) => list().querySelector(part).isEqualNode(fresh.querySelector(part));
   if (!fresh || fresh.isEqualNode(list())) return;
-  if (keys(list()) !== keys(fresh) || rows(fresh).length === 0) {
+  if (keys(list()) !== keys(fresh) || rows(fresh).length === 0 || !has('thead') || !has('.pages')) {
     return keepingFocus(() => list().replaceWith(document.adoptNode(fresh)));
   }
   const now = rows(fresh);
   keepingFocus(() => rows(list()).forEach((row, index) => {
     row.className = now[index].className;
+    Object.assign(row.dataset, now[index].dataset);
     [...row.cells].forEach((cell, column) => {
-      const next = now[index].cells[column];
-      if ('live' in cell.dataset && !cell.isEqualNode(next)) cell.replaceWith(document.adoptNode(next.cloneNode(true)));
+      const next = now[index].cells[column].cloneNode(true);
+      // What was opened stays so, and is no change.
+      const details = next.querySelector('details');
+      if (details) details.open = cell.querySelector('details')?.open ?? false;
+      if (!cell.isEqualNode(next)) cell.replaceWith(document.adoptNode(next));
     });
   }));
 }
@@ -144,7 +156,7 @@ function showProblems(form, { detail, errors = [] }) {
     first ??= fields[0];
   }
   if (first) return first.focus();
-  general.textContent = detail ?? 'No answer came. It may have been done all the same: look at the list before you try again.';
+  general.textContent = detail;
   general.hidden = false;
 }
 
@@ -174,6 +186,11 @@ document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && Object.values(dialogs).some(isOpen)) event.preventDefault();
 });
 
+function unanswered(error) {
+  const came = error.name === 'TimeoutError' ? `No answer came within ${PATIENCE / 1000} seconds.` : 'No answer came.';
+  return { detail: `${came} It may have been done all the same: look at the list before you try again.` };
+}
+
 /// Sends what the form says, once however often it is asked to, and goes on with the answer.
 function onSubmit(dialog, change, done) {
   const form = dialog.querySelector('form');
@@ -188,7 +205,7 @@ function onSubmit(dialog, change, done) {
       answer = await change(new FormData(form), dialog.dataset.subject);
     } catch (problem) {
       if (!dialog.open) dialog.showModal();
-      return showProblems(form, problem instanceof Error ? {} : problem);
+      return showProblems(form, 'detail' in problem ? problem : unanswered(problem));
     } finally {
       button.removeAttribute('aria-busy');
     }
