@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
-use crate::support::{Loopback, OPERATOR, Process, Server};
+use crate::support::{Loopback, OPERATOR, Process, Server, answer};
 
 pub(super) const PASSWORD: &str = "open sesame";
 
@@ -68,7 +68,7 @@ impl Visit {
     pub(super) async fn call(&self, path: &str, header: &str, key: &str) -> StatusCode {
         let request = reqwest::Client::new().get(format!("{}{path}", self.process.origin));
         let request = request.header("x-forwarded-proto", "https").header(header, key);
-        request.send().await.unwrap().status()
+        answer(request).await.status()
     }
 
     /// Whether the page has this text anywhere: in what it shows, holds or keeps.
