@@ -87,12 +87,18 @@ impl Watched {
         }
         spared
     }
+}
 
-    pub(super) fn tell_refused(&self, error: &ApiError, request: &Extensions) {
-        self.hook.tell(|| Decision {
+/// Counts a refusal of somebody inside, and tells it to the layer that the request passed last.
+pub(crate) fn refused_inside(by: Decider, error: &ApiError, request: &Extensions) {
+    if let Some(refusal) = error.refusal() {
+        telemetry::decided(by.as_str(), refusal.as_str(), 1);
+    }
+    if let Some(watched) = Watched::of(request) {
+        watched.hook.tell(|| Decision {
             refusal: error.refusal(),
             missing: error.missing_scopes(),
-            ..Decision::new(Decider::Scope, Verdict::Refused, request)
+            ..Decision::new(by, Verdict::Refused, request)
         });
     }
 }
