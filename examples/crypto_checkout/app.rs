@@ -93,8 +93,11 @@ fn info() -> Info {
     Info {
         title: "Crypto Checkout".to_owned(),
         description: Some(
-            "Payment links, checkout sessions, webhooks, events and customers. Test and live \
-             objects are apart: a key sees those of its own mode."
+            "Payment links, checkout sessions, webhooks, events and customers.\n\n\
+             Every request to the API needs a key, `ck_live_…` or `ck_test_…`, and a scope of it: \
+             reading does not imply writing, nor writing reading. Live and test objects are apart; \
+             those of the other mode are not found. Each key may call so often. An operation that \
+             changes something is carried out once for each `Idempotency-Key`."
                 .to_owned(),
         ),
         version: "1.0.0".to_owned(),
@@ -111,7 +114,7 @@ fn api(
     let auth = AuthLayer::new(keys.clone()).trusted_proxies(proxies);
     let limit = RateLimitLayer::per_key(QUOTA).with_clock(Arc::clone(keys.clock())).ietf_headers();
     let limit = redis.limits(limit);
-    let layers = Layers::new().auth(&auth).rate_limit(&limit);
+    let layers = Layers::new().auth(&auth).rate_limit(&limit).idempotency(&once);
     ApiRouter::new()
         .merge(sessions::routes())
         .merge(links::routes())
@@ -163,7 +166,7 @@ impl Checkout {
     }
 }
 
-/// The body of every list.
+/// Objects of one kind, newest first.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "{T}List")]
 struct Page<T> {

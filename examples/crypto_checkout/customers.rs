@@ -18,6 +18,7 @@ use super::reference::about;
 use super::timestamp::Timestamp;
 use super::{CustomersRead, CustomersWrite, Page, Shared, State};
 
+/// A customer.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Customer {
     id: String,
@@ -29,6 +30,7 @@ pub(super) struct Customer {
     name: Option<Name>,
 }
 
+/// A customer to be.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCustomer {
@@ -36,6 +38,7 @@ pub(super) struct NewCustomer {
     name: Option<Name>,
 }
 
+/// What is to be changed; what is left out stays.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CustomerUpdate {

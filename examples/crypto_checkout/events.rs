@@ -14,6 +14,7 @@ use super::reference::about;
 use super::timestamp::Timestamp;
 use super::{EventsRead, Page, Shared, State};
 
+/// What happened to an object.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Event {
     id: String,

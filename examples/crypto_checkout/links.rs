@@ -16,6 +16,7 @@ use super::reference::about;
 use super::timestamp::Timestamp;
 use super::{LinksRead, LinksWrite, Page, Shared, State};
 
+/// A payment link.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct PaymentLink {
     id: String,
@@ -36,6 +37,7 @@ enum Status {
     Archived,
 }
 
+/// A payment link to be.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewLink {
@@ -43,6 +45,7 @@ pub(super) struct NewLink {
     currency: Currency,
 }
 
+/// What is to be changed; what is left out stays.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LinkUpdate {

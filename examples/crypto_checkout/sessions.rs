@@ -15,6 +15,7 @@ use super::reference::about;
 use super::timestamp::Timestamp;
 use super::{Page, SessionsRead, SessionsWrite, Shared, State};
 
+/// A checkout session.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct CheckoutSession {
     id: String,
@@ -28,6 +29,7 @@ pub(super) struct CheckoutSession {
     status: &'static str,
 }
 
+/// A checkout session to be.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSession {

@@ -21,6 +21,7 @@ use super::{Page, Shared, State, WebhooksRead, WebhooksWrite};
 /// The most types of events that one endpoint listens to.
 const MAX_EVENTS: usize = 32;
 
+/// A webhook endpoint.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Webhook {
     id: String,
@@ -32,6 +33,7 @@ pub(super) struct Webhook {
     events: Vec<EventType>,
 }
 
+/// A webhook endpoint that is no more.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct DeletedWebhook {
     id: String,
@@ -41,6 +43,7 @@ pub(super) struct DeletedWebhook {
     deleted: bool,
 }
 
+/// A webhook endpoint to be.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewWebhook {

@@ -124,8 +124,11 @@ fn info() -> Info {
     Info {
         title: "PayKore".to_owned(),
         description: Some(
-            "Wallets. A deployment serves one environment, and keys of it alone. How often a key \
-             may call is a matter of the partner's tier."
+            "Wallets.\n\n\
+             Every request needs a secret key, preferably in `X-API-Key`. A deployment serves one \
+             environment, live or sandbox, and keys of it alone. How often a key may call is a \
+             matter of the partner's tier: Starter 300 times a minute, Growth 1,000 times, Scale \
+             as agreed."
                 .to_owned(),
         ),
         version: "1.0.0".to_owned(),

@@ -15,6 +15,7 @@ use super::reference::about;
 use super::timestamp::Timestamp;
 use super::{Shared, State};
 
+/// A wallet.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Wallet {
     id: String,
@@ -28,6 +29,7 @@ pub(super) struct Wallet {
     balance: &'static str,
 }
 
+/// A wallet to be.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewWallet {
@@ -40,6 +42,7 @@ pub(super) struct NewWallet {
 #[serde(try_from = "String", into = "String")]
 struct Label(#[schemars(length(min = 1, max = 100))] String);
 
+/// Wallets, newest first.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "WalletList")]
 pub(super) struct Page {

@@ -97,7 +97,11 @@ fn info() -> Info {
         title: "PIK".to_owned(),
         description: Some(
             "Payment links and wallets, of a platform and of the accounts that are connected to \
-             it. All requests are made over HTTPS."
+             it.\n\n\
+             Every request is made over HTTPS, with a key in `Authorization: Bearer KEY`: \
+             `pik_production_…` moves real funds, `pik_sandbox_…` simulates. `x-on-behalf-of` names \
+             the connected account that a request is made for; without it the request is the \
+             platform's own."
                 .to_owned(),
         ),
         version: "1.0.0".to_owned(),

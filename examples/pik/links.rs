@@ -15,6 +15,7 @@ use super::reference::about;
 use super::timestamp::Timestamp;
 use super::{LinksRead, LinksWrite, Shared, State};
 
+/// A payment link.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct PaymentLink {
     id: String,
@@ -27,6 +28,7 @@ pub(super) struct PaymentLink {
     currency: Currency,
 }
 
+/// A payment link to be.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewLink {
@@ -34,6 +36,7 @@ pub(super) struct NewLink {
     currency: Currency,
 }
 
+/// Payment links, newest first.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PaymentLinkList")]
 pub(super) struct Page {

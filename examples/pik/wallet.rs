@@ -10,6 +10,7 @@ use super::collection::Owner;
 use super::reference::about;
 use super::{Shared, State, WalletRead};
 
+/// What there is, of whom the request is made for.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Wallet {
     #[schemars(extend("const" = "wallet"))]

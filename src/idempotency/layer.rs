@@ -183,6 +183,12 @@ impl IdempotencyLayer {
         self.config.keeper.tasks.ended().await;
     }
 
+    /// How long answers are kept.
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    pub(crate) fn keeps_for(&self) -> Duration {
+        self.config.times.keep
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self

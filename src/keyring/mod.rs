@@ -93,7 +93,7 @@ use crate::rate_limit::Plans;
 use crate::scope::Catalogue;
 use crate::store::{ErasedStore, KeyStore, StoreError, timed};
 use crate::telemetry::{self, Throttle};
-use crate::{AccountId, Clock, KeyFormat, KeyHash, KeyKind, Mode};
+use crate::{Clock, KeyFormat, KeyHash, KeyKind, Mode};
 
 pub use builder::KeyringBuilder;
 pub use error::{InvalidKeyring, KeyringError};
@@ -185,7 +185,7 @@ impl Keyring {
 
     /// Whom a key belongs to that is issued without an account.
     #[cfg(feature = "dashboard")]
-    pub(crate) fn default_account(&self) -> &AccountId {
+    pub(crate) fn default_account(&self) -> &crate::AccountId {
         &self.0.policy.default_account
     }
 

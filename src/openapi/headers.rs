@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 /// Those that describe the body, which has a description of its own.
 pub(super) const OF_THE_BODY: [&str; 2] = ["content-type", "content-length"];
 
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
 pub(super) const REQUEST_ID: &str = "x-request-id";
 pub(super) const REPLAYED: &str = "idempotent-replayed";
 pub(super) const LIMIT: [&str; 3] =
@@ -97,6 +99,22 @@ pub(super) fn idempotency_key() -> Value {
         },
         "style": "simple",
     })
+}
+
+/// Adds to that parameter how long its answer is kept; leaves others as they are.
+pub(super) fn tell_how_long(parameter: &mut Value, seconds: u64) {
+    let is_it = parameter.get("name").is_some_and(|name| name == IDEMPOTENCY_KEY);
+    let Some(Value::String(description)) = parameter.get_mut("description").filter(|_| is_it)
+    else {
+        return;
+    };
+    let (count, unit) = match (seconds / 3600, seconds % 3600) {
+        (hours, 0) => (hours, "hour"),
+        _ => (seconds, "second"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    // Writing to a `String` cannot fail.
+    let _ = write!(description, " The answer is kept for {count} {unit}{plural}.");
 }
 
 /// The schemes by which keys are sent.

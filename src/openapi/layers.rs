@@ -24,6 +24,8 @@ pub(super) struct Outline {
     pub(super) limit: Option<Limit>,
     /// The header that names the account, in lower case.
     pub(super) on_behalf_of: Option<String>,
+    /// For how many seconds answers to what may come again are kept.
+    pub(super) keeps_answers_for: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,13 @@ impl Layers {
         self
     }
 
+    /// The one that carries operations out once. Which ones these are, their handlers say.
+    #[cfg(feature = "idempotency")]
+    pub fn idempotency(mut self, layer: &crate::IdempotencyLayer) -> Self {
+        self.outline.keeps_answers_for = Some(layer.keeps_for().as_secs());
+        self
+    }
+
     /// The one that asks for a scope where a handler's types do not.
     pub fn require_scope<R: Requirement>(mut self, _: &RequireScope<R>) -> Self {
         self.access = self.access.and(Access::of::<R>());
@@ -93,6 +102,7 @@ impl Layers {
             auth: self.outline.auth.clone().or(inner.auth),
             limit: self.outline.limit.or(inner.limit),
             on_behalf_of: self.outline.on_behalf_of.clone().or(inner.on_behalf_of),
+            keeps_answers_for: self.outline.keeps_answers_for.or(inner.keeps_answers_for),
         });
     }
 }

@@ -97,6 +97,9 @@ mod shape;
 mod undecided;
 #[cfg(feature = "utoipa")]
 pub mod utoipa;
+mod written;
+
+use serde_json::{Map, Value};
 
 #[cfg(feature = "openapi")]
 pub use self::aide::{finish, undecided};
@@ -106,3 +109,11 @@ pub use undecided::{Reason, Undecided};
 
 /// The extension of a response that stands for an error which is still to be written.
 const ERROR: &str = "x-keygate-error";
+
+/// Takes an object out of another one, to be put back; an empty one if there is none.
+fn taken(within: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
+    match within.remove(name) {
+        Some(Value::Object(object)) => object,
+        _ => Map::new(),
+    }
+}

@@ -1,29 +1,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::access::Access;
 use super::fault::Fault;
 use super::layers::Outline;
 use super::mark::{self, Mark};
-use super::shape::shape;
-use super::undecided::Reason;
-use super::{ERROR, headers};
+use super::undecided::{self, Reason};
+use super::written::{self, SCHEMA, Writer, Written};
+use super::{ERROR, headers, taken};
 use crate::envelope::by_status;
-use crate::{ApiError, EnvelopeLayer, ErrorBody, ErrorCode};
-
-/// The name of the schema that all errors have.
-const SCHEMA: &str = "ApiError";
+use crate::{ApiError, EnvelopeLayer};
 
 type Object = Map<String, Value>;
 
 /// Writes what marks say into the operations of one document, in one envelope.
 pub(super) struct Pen<'l> {
-    envelope: &'l EnvelopeLayer,
-    /// The request's id in examples.
-    id: String,
+    writer: Writer<'l>,
     schemes: Object,
     /// Those that are the same for several operations.
     responses: Object,
@@ -31,26 +25,10 @@ pub(super) struct Pen<'l> {
     headers: BTreeSet<String>,
 }
 
-/// The body of an error as it is sent.
-struct Text(Bytes);
-
-/// An error as clients see it.
-struct Written {
-    name: String,
-    message: String,
-    headers: Vec<String>,
-    content_type: String,
-    body: Value,
-    is_limited: bool,
-    /// Whether it names what this operation alone needs.
-    is_particular: bool,
-}
-
 impl<'l> Pen<'l> {
     pub(super) fn new(envelope: &'l EnvelopeLayer) -> Self {
-        let id = envelope.example_id();
         let (schemes, responses) = (Object::new(), Object::new());
-        Self { envelope, id, schemes, responses, headers: BTreeSet::new() }
+        Self { writer: Writer::new(envelope), schemes, responses, headers: BTreeSet::new() }
     }
 
     /// Says of one operation who may call it, with which scopes, and how it fails.
@@ -63,6 +41,12 @@ impl<'l> Pen<'l> {
             match operation.get_mut("parameters").and_then(Value::as_array_mut) {
                 Some(parameters) => parameters.push(parameter),
                 None => drop(operation.insert("parameters".into(), json!([parameter]))),
+            }
+        }
+        if let Some(seconds) = layers.keeps_answers_for {
+            let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten() {
+                headers::tell_how_long(parameter, seconds);
             }
         }
         if let Some(sentence) = mark.access.sentence() {
@@ -80,7 +64,7 @@ impl<'l> Pen<'l> {
             (spelling, with(header, "required", true))
         });
         let headers: Object = headers.collect();
-        let schema = with(self.schema(), "description", "What every error is sent as.");
+        let schema = with(self.writer.schema(), "description", "What every error is sent as.");
         json!({
             "securitySchemes": self.schemes,
             "responses": self.responses,
@@ -101,22 +85,20 @@ impl<'l> Pen<'l> {
             operation.insert("security".into(), security);
         }
         if let Some(reason) = Reason::of(access, layers) {
-            operation.insert(super::undecided::KEY.into(), reason.as_str().into());
+            operation.insert(undecided::KEY.into(), reason.as_str().into());
         }
     }
 
     fn write_responses(&mut self, operation: &mut Object, mark: &Mark, layers: &Outline) {
-        let mut by_status: BTreeMap<String, Vec<Written>> = BTreeMap::new();
         let mut faults = layers.faults(matches!(mark.access, Access::Key(_)));
         faults.extend(&mark.faults);
         if has_path_parameters(operation) {
             faults.push(Fault::InvalidPath);
         }
+        let mut by_status: BTreeMap<String, Vec<Written>> = BTreeMap::new();
         for fault in faults {
-            let error = fault.error(&mark.access);
-            let (status, mut written) = self.written(fault.name(), error, fault.is_limited());
-            written.is_particular = fault == Fault::InsufficientScope;
-            by_status.entry(status.as_str().to_owned()).or_default().push(written);
+            let written = self.writer.fault(fault, &mark.access);
+            by_status.entry(written.status.as_str().to_owned()).or_default().push(written);
         }
         let mut responses = taken(operation, "responses");
         // What the application documents to be an `ApiError`, as it says with which status.
@@ -124,33 +106,21 @@ impl<'l> Pen<'l> {
         let placeholders: Vec<_> = placeholders.map(|(status, _)| status.clone()).collect();
         for status in placeholders {
             responses.remove(&status);
-            let error = error_of(&status);
-            let (_, written) = self.written("error".into(), error, true);
+            let written = self.writer.error("error".into(), error_of(&status));
             by_status.entry(status).or_default().push(written);
         }
+        // The application's own words stay.
         for (status, response) in &mut responses {
-            if by_status.contains_key(status) {
-                continue;
-            }
-            let mut names = vec![headers::REQUEST_ID];
-            names.extend(limit_headers(layers));
-            self.refer(response, &names, &[]);
-            if mark.replays && status.starts_with('2') {
-                self.refer(response, &[], &[headers::REPLAYED]);
-            }
+            let is_errors = by_status.remove(status).is_some();
+            let limit = if is_errors { Vec::new() } else { limit_headers(layers) };
+            let replayed = mark.replays && status.starts_with('2');
+            let always: Vec<_> = [headers::REQUEST_ID].into_iter().chain(limit).collect();
+            self.refer(response, &always, if replayed { &[headers::REPLAYED] } else { &[] });
         }
         for (status, errors) in by_status {
-            // The application's own words stay.
-            if let Some(own) = responses.get_mut(&status) {
-                self.refer(own, &[headers::REQUEST_ID], &[]);
-                continue;
-            }
             let response = self.response(&errors, layers);
-            let response = if errors.iter().any(|error| error.is_particular) {
-                response
-            } else {
-                self.shared(&status, response)
-            };
+            let is_particular = errors.iter().any(|error| error.is_particular);
+            let response = if is_particular { response } else { self.shared(&status, response) };
             responses.insert(status, response);
         }
         operation.insert("responses".into(), responses.into());
@@ -158,27 +128,6 @@ impl<'l> Pen<'l> {
 
     /// What all these errors, which have one status, look like.
     fn response(&mut self, errors: &[Written], layers: &Outline) -> Value {
-        let mut messages: Vec<&str> = Vec::new();
-        let mut content = Object::new();
-        for error in errors {
-            if !messages.contains(&error.message.as_str()) {
-                messages.push(&error.message);
-            }
-            let schema = match error.body {
-                Value::String(_) => json!({ "type": "string" }),
-                _ => json!({ "$ref": format!("#/components/schemas/{SCHEMA}") }),
-            };
-            let mut media = taken(&mut content, &error.content_type);
-            let mut examples = taken(&mut media, "examples");
-            // A client that cannot tell them apart is shown one.
-            if !examples.values().any(|example| example["value"] == error.body) {
-                examples.insert(error.name.clone(), json!({ "value": error.body }));
-            }
-            media.insert("schema".into(), schema);
-            media.insert("examples".into(), examples.into());
-            content.insert(error.content_type.clone(), media.into());
-        }
-        let mut response = json!({ "description": messages.join(" "), "content": content });
         let (mut always, mut sometimes) = (vec![headers::REQUEST_ID], Vec::new());
         let sent: BTreeSet<_> = errors.iter().flat_map(|error| &error.headers).collect();
         for name in sent {
@@ -191,6 +140,7 @@ impl<'l> Pen<'l> {
         } else if errors.iter().any(|error| error.is_limited) {
             sometimes.extend(limit);
         }
+        let mut response = written::described(errors);
         self.refer(&mut response, &always, &sometimes);
         response
     }
@@ -229,43 +179,6 @@ impl<'l> Pen<'l> {
         if !present.is_empty() {
             response.insert("headers".into(), present.into());
         }
-    }
-
-    fn written(&self, name: String, error: ApiError, is_limited: bool) -> (StatusCode, Written) {
-        let message = error.message().to_owned();
-        let response: Response<Text> = self.envelope.example(error, &self.id);
-        let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let content_type = response.headers().get(http::header::CONTENT_TYPE).map(text);
-        let headers = response.headers().keys().map(|name| name.as_str().to_owned());
-        let headers = headers.filter(|name| !headers::OF_THE_BODY.contains(&&**name)).collect();
-        let body = &response.body().0;
-        let body = serde_json::from_slice(body)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
-        let content_type = content_type.unwrap_or_default();
-        let is_particular = false;
-        let written =
-            Written { name, message, headers, content_type, body, is_limited, is_particular };
-        (response.status(), written)
-    }
-
-    /// What the envelope makes of any error.
-    fn schema(&self) -> Value {
-        use Fault::{ExpiredKey, InsufficientScope, KeysUnavailable, RateLimited};
-        let codes = ErrorCode::ALL.iter().map(|code| ApiError::new(*code));
-        let access = Access::Key(vec![vec!["a".into()]]);
-        let detailed = [ExpiredKey, InsufficientScope, KeysUnavailable, RateLimited];
-        let detailed = detailed.map(|fault| fault.error(&access));
-        let field = ApiError::invalid_field("a", "must be b");
-        let errors = codes.chain(detailed).chain([field]);
-        let bodies: Vec<_> =
-            errors.map(|error| self.written(String::new(), error, false).1.body).collect();
-        shape(&bodies.iter().collect::<Vec<_>>())
-    }
-}
-
-impl ErrorBody for Text {
-    fn from_bytes(bytes: Bytes) -> Self {
-        Self(bytes)
     }
 }
 
@@ -306,12 +219,4 @@ fn with(mut object: Value, name: &str, value: impl Into<Value>) -> Value {
         object.insert(name.to_owned(), value.into());
     }
     object
-}
-
-/// Takes an object out of another one, to be put back; an empty one if there is none.
-fn taken(within: &mut Object, name: &str) -> Object {
-    match within.remove(name) {
-        Some(Value::Object(object)) => object,
-        _ => Object::new(),
-    }
 }

@@ -1,5 +1,7 @@
 //! What the three documents say, in the words of each service.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::document::Document;
@@ -131,6 +133,54 @@ async fn parameters_come_from_types_and_layers() {
     assert_eq!(names(&checkout, "getPaymentLink"), ["id"]);
     assert_eq!(names(&pik, "getPaymentLink"), ["id", "x-on-behalf-of"]);
     assert_eq!(names(&pik, "getWallet"), ["x-on-behalf-of"]);
+}
+
+#[tokio::test]
+async fn an_idempotency_keys_parameter_says_how_long_the_layer_keeps_its_answer() {
+    let [checkout, ..] = documents().await;
+    let archive = checkout.operation("archivePaymentLink").value;
+    let key = archive["parameters"].as_array().unwrap().last().unwrap();
+    assert!(key["description"].as_str().unwrap().ends_with("The answer is kept for 24 hours."));
+    let form = regex::Regex::new(key["schema"]["pattern"].as_str().unwrap()).unwrap();
+    for (name, is_one) in [
+        ("order-4711", true),
+        (r#""order 4711""#, false),
+        (r#""order-\"4711\"""#, true),
+        (r#""order-4711"#, false),
+        ("", false),
+        (r#""""#, false),
+        ("two words", false),
+    ] {
+        assert_eq!(form.is_match(name), is_one, "{name}");
+    }
+    assert!(form.is_match(&"a".repeat(255)) && !form.is_match(&"a".repeat(256)));
+}
+
+/// Who may call what, and how it is answered, on one page.
+#[tokio::test]
+async fn c3_p3_k4_the_operations_of_the_three() {
+    let mut page = String::new();
+    for (name, document) in ["crypto_checkout", "pik", "paykore"].iter().zip(documents().await) {
+        writeln!(page, "# {name}").unwrap();
+        for operation in document.operations() {
+            let ways = operation.ways.iter().map(|(scheme, way)| format!("{scheme} {way:?}"));
+            let ways = ways.chain(operation.open.then(|| "anybody".to_owned()));
+            writeln!(page, "{operation}: {}", ways.collect::<Vec<_>>().join(" or ")).unwrap();
+            let statuses = operation.value["responses"].as_object().unwrap().keys();
+            for status in statuses.map(|status| status.parse().unwrap()) {
+                let response = document.response(&operation, status);
+                let media = response["content"].as_object().unwrap().values().next().unwrap();
+                let schema =
+                    media["schema"]["$ref"].as_str().and_then(|path| path.split('/').next_back());
+                let examples = media["examples"].as_object().into_iter().flat_map(|all| all.keys());
+                let examples: Vec<_> = examples.map(String::as_str).collect();
+                let line =
+                    format!("  {status} {} {}", schema.unwrap_or_default(), examples.join(" "));
+                writeln!(page, "{}", line.trim_end()).unwrap();
+            }
+        }
+    }
+    insta::assert_snapshot!(page);
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! C3, C4, P3: what is documented is what is enforced, for every operation and every scope.
 
+use http::Method;
 use keygate::openapi::undecided;
+use regex::Regex;
 
 use super::document::{Document, Operation};
 use super::{Service, services};
+use crate::support::request;
 
 #[tokio::test]
 async fn each_operation_opens_to_the_scopes_that_it_documents_and_to_no_fewer() {
@@ -88,5 +91,35 @@ async fn no_route_of_the_three_is_without_a_decision() {
         let text = service.document().await.0.to_string();
         let document = serde_json::from_str(&text).unwrap();
         assert_eq!(undecided(&document), [], "{}", service.name);
+    }
+}
+
+/// What no document has nobody can look at: each path of a router, as its `Debug` tells them, and
+/// each method that a path allows. The management API asks for an operator, not for a key.
+#[tokio::test]
+async fn no_route_of_the_three_is_left_out_of_its_document() {
+    let is_managed = |path: &&str| path.starts_with("/dashboard");
+    for service in services() {
+        let operations = service.document().await.operations();
+        let router = format!("{:?}", service.server.app);
+        let router = router.split("fallback_router").next().unwrap();
+        let routes = Regex::new(r#"RouteId\(\d+\): "([^"]+)""#).unwrap();
+        let routes = routes.captures_iter(router).map(|route| route.get(1).unwrap().as_str());
+        let (managed, routes): (Vec<_>, Vec<_>) = routes.partition(is_managed);
+        assert!(!managed.is_empty(), "axum tells of routes in another way: {router}");
+        let key = service.key(service.scopes.clone()).await;
+        for path in routes {
+            let documented = operations.iter().filter(|operation| operation.path == path);
+            let mut documented: Vec<_> = documented.map(|one| one.method.as_str()).collect();
+            if documented.contains(&"GET") {
+                documented.push("HEAD");
+            }
+            let call = request(Method::TRACE, &path.replace("{id}", "nowhere")).bearer(&key);
+            let answer = service.send(call).await.expect(405);
+            let mut allowed: Vec<_> = answer.header("allow").split(',').collect();
+            allowed.sort_unstable();
+            documented.sort_unstable();
+            assert_eq!(documented, allowed, "{path} of {}", service.name);
+        }
     }
 }

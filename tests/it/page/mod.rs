@@ -6,4 +6,5 @@ mod browser;
 mod flows;
 mod many;
 mod pictures;
+mod reference;
 mod visit;
