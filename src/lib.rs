@@ -96,7 +96,7 @@
 //!
 //! [`keyring`] issues, verifies and revokes · [`scope`] declares what keys may do · [`auth`] reads
 //! credentials · [`rate_limit`] says what is admitted · [`idempotency`] what runs once · [`envelope`] and [`error`] say what is sent
-//! · [`store`] keeps keys where you want them.
+//! · [`store`] keeps keys where you want them · [`decision`] tells your own code what was decided.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -106,6 +106,7 @@ mod backoff;
 mod cache;
 pub mod client_ip;
 pub mod clock;
+pub mod decision;
 pub mod envelope;
 pub mod error;
 #[cfg(feature = "axum")]
@@ -132,6 +133,7 @@ mod unwind;
 pub use auth::{AuthLayer, RequireScope};
 pub use client_ip::{Peer, TrustedProxies};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use decision::Decision;
 pub use envelope::EnvelopeLayer;
 pub use error::{
     ApiError, Envelope, ErrorBody, ErrorCode, ErrorType, ProblemDetails, Refusal, StandardEnvelope,

@@ -43,6 +43,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("rate_limit/mark", 2),
     ("rate_limit/label", 2),
     ("client_ip", 2),
+    ("decision", 2),
     ("tally", 2),
     ("auth/credential", 2),
     ("on_behalf_of/directory", 2),

@@ -14,7 +14,7 @@
 //!   together; each counts for itself unless set.
 //! - `PORT`: 3000 unless set, 0 for any free one.
 //! - `METRICS_PORT`: where `/metrics` is served to Prometheus, on 127.0.0.1; nowhere unless set.
-//! - `DASHBOARD_PASSWORD`: of the management API's `operator`; a random one, printed, unless set.
+//! - `DASHBOARD_PASSWORD`: of the page's user `operator`; a random one, printed, unless set.
 //! - `RUST_LOG`: what is logged; `info` unless set.
 //! - `TRUSTED_PROXIES`: the networks whose word on clients' addresses counts, separated by commas;
 //!   none unless set.

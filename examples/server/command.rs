@@ -33,7 +33,7 @@ Environment:
                       together; each counts for itself unless set
   PORT                3000 unless set, 0 for any free one; on 127.0.0.1
   METRICS_PORT        where /metrics is, on 127.0.0.1, 0 for any free port; nowhere unless set
-  DASHBOARD_PASSWORD  of the management API's user `operator`; a random one, printed, unless set
+  DASHBOARD_PASSWORD  of the user `operator` of the page of keys; a random one, printed, unless set
   RUST_LOG            what is logged, such as `info` (unless set), `warn` or `keygate=debug`";
 
 #[derive(Debug, Parser)]

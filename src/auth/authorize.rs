@@ -1,6 +1,7 @@
 use http::Extensions;
 
 use super::Anonymous;
+use super::watch::Watched;
 use crate::scope::Requirement;
 use crate::{ApiError, Principal, Refusal, ScopeName, telemetry};
 
@@ -26,6 +27,9 @@ pub(crate) fn authorize<R: Requirement>(extensions: &Extensions) -> Result<&Prin
         if let Some(refusal) = error.refusal() {
             telemetry::decided("scope", refusal.as_str(), 1);
         }
+        if let Some(watched) = Watched::of(extensions) {
+            watched.tell_refused(error, extensions);
+        }
     })
 }
 
@@ -42,7 +46,11 @@ fn look<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError>
     if !R::scopes().iter().all(declared) {
         return Err(ApiError::misconfigured(UNDECLARED_SCOPE));
     }
-    Err(lacking(principal, R::missing(principal.scopes())))
+    let missing = R::missing(principal.scopes());
+    match Watched::of(extensions) {
+        Some(watched) if watched.spares(&missing, extensions) => Ok(principal),
+        _ => Err(lacking(principal, missing)),
+    }
 }
 
 /// The error of a caller who lacks these scopes.

@@ -127,6 +127,10 @@ async fn settle_late(attempt: Box<Attempt>, late: LateVerdict) {
 }
 
 impl Question for Asked {
+    fn admit(&self, principal: Principal, request: &mut Extensions) {
+        self.rules.let_in(principal, request);
+    }
+
     fn refuse<B: ErrorBody>(&self, refusal: Refusal, request: &Extensions) -> Response<B> {
         self.rules.refuse(refusal, request)
     }

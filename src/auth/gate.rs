@@ -14,6 +14,9 @@ use crate::{ErrorBody, Principal, Refusal, telemetry};
 
 /// Somebody who is asked whether a request may go on, and who answers for itself if it may not.
 pub(crate) trait Question: Future<Output = Result<Principal, Refusal>> + Unpin {
+    /// Puts the caller where handlers and inner layers find it.
+    fn admit(&self, principal: Principal, request: &mut Extensions);
+
     /// The answer to the client.
     fn refuse<B: ErrorBody>(&self, refusal: Refusal, request: &Extensions) -> Response<B>;
 }
@@ -132,7 +135,7 @@ where
     fn go_on(mut self, answer: Result<Principal, Refusal>) -> State<S, B, Q> {
         match answer {
             Ok(principal) => {
-                admit(principal, self.request.extensions_mut());
+                self.question.admit(principal, self.request.extensions_mut());
                 State::Open { future: self.ready.call(self.request) }
             }
             // What `ready` holds goes with it.
@@ -157,14 +160,15 @@ where
     }
 }
 
-/// Puts the caller where handlers and inner layers find it, and into the log.
-pub(crate) fn admit(principal: Principal, request: &mut Extensions) {
+/// Puts the caller where handlers and inner layers find it, and into the log. Whether a layer outside
+/// had put one there.
+pub(crate) fn admit(principal: Principal, request: &mut Extensions) -> bool {
     telemetry::record_principal(&principal);
-    if let Some(previous) = request.insert(principal)
-        && let Some(principal) = request.get_mut::<Principal>()
-    {
+    let Some(previous) = request.insert(principal) else { return false };
+    if let Some(principal) = request.get_mut::<Principal>() {
         principal.succeed(&previous);
     }
+    true
 }
 
 /// Takes the service that `poll_ready` made ready; a clone of it, not ready, stays behind.

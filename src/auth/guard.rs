@@ -130,6 +130,7 @@ pub(super) fn is_failure(refusal: &Refusal) -> bool {
         | Refusal::CircuitOpen
         | Refusal::InsufficientScope
         | Refusal::RateLimited
+        | Refusal::LimiterFailed
         | Refusal::TooManyFailures { .. }
         | Refusal::MalformedOnBehalfOf
         | Refusal::UnconnectedAccount
@@ -180,6 +181,7 @@ mod tests {
             (Refusal::InsecureTransport, false),
             (Refusal::InsufficientScope, false),
             (Refusal::RateLimited, false),
+            (Refusal::LimiterFailed, false),
             (Refusal::TooManyFailures { wait: Duration::ZERO }, false),
             (Refusal::MalformedOnBehalfOf, false),
             (Refusal::UnconnectedAccount, false),

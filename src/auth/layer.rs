@@ -6,11 +6,13 @@ use tower_layer::Layer;
 
 use super::credential::Sources;
 use super::guard::Guard;
+use super::watch::{Watch, Watched};
 use super::{Auth, CacheControl};
 use crate::client_ip::TrustedProxies;
+use crate::decision::{Decision, Hook};
 use crate::error::{Challenges, respond};
 use crate::tally::Tally;
-use crate::{ApiError, ErrorBody, Keyring, Mode, Quota, Refusal, telemetry};
+use crate::{ApiError, ErrorBody, Keyring, Mode, Quota, Refusal, Scope, telemetry};
 
 /// The realm of a service that names none.
 const REALM: &str = "api";
@@ -37,7 +39,8 @@ pub(super) struct Rules {
     /// `None` until somebody has said who they are.
     pub(super) proxies: Option<TrustedProxies>,
     pub(super) guard: Guard,
-    pub(super) let_in: Tally,
+    pub(super) anonymous_count: Tally,
+    pub(super) watch: Watch,
     challenges: Challenges,
     caching: Option<Arc<CacheControl>>,
     caching_anonymous: Option<Arc<CacheControl>>,
@@ -55,7 +58,8 @@ impl AuthLayer {
             anonymous: false,
             https: false,
             proxies: None,
-            let_in: Tally::default(),
+            anonymous_count: Tally::default(),
+            watch: None,
             challenges: Challenges::of_realm(REALM),
             caching: None,
             caching_anonymous: None,
@@ -180,6 +184,43 @@ impl AuthLayer {
         self.with(|rules| rules.guard = rules.guard.clone().switched_off())
     }
 
+    /// Has this function told of each decision about a key, and of the scopes that callers lack.
+    ///
+    /// It runs on the request's way and must not block. [`decision`](crate::decision) has the rules
+    /// and an example. Nobody is told unless set.
+    pub fn on_decision(self, tell: impl Fn(&Decision<'_>) + Send + Sync + 'static) -> Self {
+        self.watched(|watched| watched.hook = Hook::new(tell))
+    }
+
+    /// Does not enforce a scope yet: a caller who lacks it is counted and let through.
+    ///
+    /// For a scope that routes begin to demand while keys without it are in use: the metrics, the
+    /// log at debug and [`Self::on_decision`] tell whom it would refuse. It holds for
+    /// [`Scoped`](crate::extract::Scoped) and [`RequireScope`](crate::RequireScope) inside this
+    /// layer, where nothing else is missing: of `AnyOf` all alternatives must be in shadow mode.
+    /// A layer further inside decides for itself. All scopes are enforced unless set.
+    ///
+    /// ```
+    /// # fn layer(keys: keygate::Keyring) {
+    /// keygate::scopes! {
+    ///     catalogue SCOPES;
+    ///     /// List refunds.
+    ///     RefundsRead = "refunds:read";
+    /// }
+    ///
+    /// let layer = keygate::AuthLayer::new(keys).shadow_scope(RefundsRead);
+    /// # let _ = layer;
+    /// # }
+    /// ```
+    ///
+    /// # Security
+    ///
+    /// Every caller with a good key passes where nothing but this scope is demanded. A key that is
+    /// unknown, revoked or expired is refused as ever.
+    pub fn shadow_scope<S: Scope>(self, _scope: S) -> Self {
+        self.watched(|watched| watched.shadow.push(S::NAME))
+    }
+
     /// Names the realm of the challenge that goes with a 401; `api` unless set.
     ///
     /// Characters that a header cannot carry are left out, quotes are escaped.
@@ -198,6 +239,14 @@ impl AuthLayer {
             limits_failures: !guard.is_off(),
             scopes: keyring.catalogue(),
         }
+    }
+
+    fn watched(self, set: impl FnOnce(&mut Watched)) -> Self {
+        self.with(|rules| {
+            let mut watched = rules.watch.as_deref().cloned().unwrap_or_default();
+            set(&mut watched);
+            rules.watch = Some(Arc::new(watched));
+        })
     }
 
     fn with(mut self, set: impl FnOnce(&mut Rules)) -> Self {
@@ -224,6 +273,7 @@ impl Rules {
         request: &Extensions,
     ) -> Response<B> {
         telemetry::decided("auth", refusal.as_str(), 1);
+        self.tell_refused(&refusal, request);
         let challenge = self.challenges.of(&refusal);
         respond(ApiError::from(refusal).with_challenge(challenge), request)
     }

@@ -97,6 +97,7 @@ mod layer;
 mod require_scope;
 mod service;
 mod transport;
+mod watch;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -4,12 +4,11 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower::Service;
 
-use super::Anonymous;
 use super::decision::Decision;
 use super::future::{Asked, ResponseFuture};
-use super::gate::{Gate, admit, take_ready};
+use super::gate::{Gate, take_ready};
 use super::layer::Rules;
-use crate::{ErrorBody, telemetry};
+use crate::ErrorBody;
 
 /// The service that [`AuthLayer`](super::AuthLayer) makes.
 #[derive(Debug, Clone)]
@@ -42,13 +41,15 @@ where
         self.rules.sources.mark_sensitive(request.headers_mut());
         let caching = match self.rules.decide(request.headers(), request.extensions()) {
             Decision::Accepted(principal) => {
-                admit(principal, request.extensions_mut());
+                self.rules.let_in(principal, request.extensions_mut());
                 self.rules.caching()
             }
-            Decision::Known => None,
+            Decision::Known => {
+                self.rules.mark(request.extensions_mut());
+                None
+            }
             Decision::Anonymous => {
-                self.rules.let_in.count(|| |times| telemetry::decided("auth", "anonymous", times));
-                request.extensions_mut().insert(Anonymous);
+                self.rules.let_in_anonymous(request.extensions_mut());
                 self.rules.caching_anonymous()
             }
             Decision::Pending(verification, attempt) => {

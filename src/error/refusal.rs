@@ -43,6 +43,8 @@ pub enum Refusal {
     InsufficientScope,
     /// A quota is used up.
     RateLimited,
+    /// The limiter failed, and requests that it cannot count are to be refused.
+    LimiterFailed,
     /// The client's address has presented too many credentials that were refused.
     TooManyFailures {
         /// Until the next one is looked at.
@@ -91,6 +93,7 @@ impl Refusal {
             Self::CircuitOpen => "circuit_open",
             Self::InsufficientScope => "insufficient_scope",
             Self::RateLimited => "rate_limited",
+            Self::LimiterFailed => "limiter_failed",
             Self::TooManyFailures { .. } => "too_many_failures",
             Self::MalformedOnBehalfOf => "malformed_on_behalf_of",
             Self::UnconnectedAccount => "unconnected_account",

@@ -29,9 +29,10 @@ impl From<Refusal> for ApiError {
             | Refusal::Expired { .. }
             | Refusal::NotYetValid { .. }
             | Refusal::ForeignRecord => ErrorCode::InvalidApiKey,
-            Refusal::LookupFailed | Refusal::CircuitOpen | Refusal::IdempotencyStoreFailed => {
-                ErrorCode::Unavailable
-            }
+            Refusal::LookupFailed
+            | Refusal::CircuitOpen
+            | Refusal::LimiterFailed
+            | Refusal::IdempotencyStoreFailed => ErrorCode::Unavailable,
             Refusal::InsufficientScope => ErrorCode::InsufficientScope,
             Refusal::RateLimited | Refusal::TooManyFailures { .. } => ErrorCode::RateLimitExceeded,
             Refusal::MalformedOnBehalfOf | Refusal::MalformedIdempotencyKey => {

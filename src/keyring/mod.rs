@@ -50,7 +50,8 @@
 //! | `keygate_usage_flush_failures_total` | counter | batches of usage that could not be written, each try by itself |
 //!
 //! `by` is `auth`, with the outcome `accepted`, `anonymous` or the name of a
-//! [`Refusal`](crate::Refusal::as_str); `scope` and `on_behalf_of` count refusals only. `result` is
+//! [`Refusal`](crate::Refusal::as_str); `scope` and `on_behalf_of` count refusals only,
+//! and `would_refuse` for scopes in [shadow mode](crate::AuthLayer::shadow_scope). `result` is
 //! `hit`, `refused` (known not to be accepted), `miss` (the request waited for a look-up), and
 //! `stale` for a miss that was answered without the store, see
 //! [`allow_stale_on_outage`](KeyringBuilder::allow_stale_on_outage). `operation` is a method of
@@ -92,7 +93,7 @@ use crate::rate_limit::Plans;
 use crate::scope::Catalogue;
 use crate::store::{ErasedStore, KeyStore, StoreError, timed};
 use crate::telemetry::{self, Throttle};
-use crate::{AccountId, Clock, KeyFormat, KeyHash, KeyKind, Mode};
+use crate::{Clock, KeyFormat, KeyHash, KeyKind, Mode};
 
 pub use builder::KeyringBuilder;
 pub use error::{InvalidKeyring, KeyringError};
@@ -184,7 +185,7 @@ impl Keyring {
 
     /// Whom a key belongs to that is issued without an account.
     #[cfg(feature = "dashboard")]
-    pub(crate) fn default_account(&self) -> &AccountId {
+    pub(crate) fn default_account(&self) -> &crate::AccountId {
         &self.0.policy.default_account
     }
 

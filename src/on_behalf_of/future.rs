@@ -7,7 +7,7 @@ use pin_project_lite::pin_project;
 use tower::Service;
 
 use super::accounts::Asking;
-use crate::auth::{Gate, Question};
+use crate::auth::{Gate, Question, admit};
 use crate::error::respond;
 use crate::{ApiError, ErrorBody, Principal, Refusal, telemetry};
 
@@ -58,6 +58,10 @@ impl Future for Asked {
 }
 
 impl Question for Asked {
+    fn admit(&self, principal: Principal, request: &mut Extensions) {
+        admit(principal, request);
+    }
+
     fn refuse<B: ErrorBody>(&self, refusal: Refusal, request: &Extensions) -> Response<B> {
         refuse(refusal, request)
     }

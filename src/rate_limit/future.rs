@@ -12,7 +12,7 @@ use tower::Service;
 use super::decide::Refused;
 use super::headers::Shown;
 use super::layer::Config;
-use super::limiter::Verdict;
+use super::verdicts::{Awaited, Verdicts};
 use crate::envelope::RequestId;
 use crate::error::respond;
 use crate::{ApiError, ErrorBody, ErrorCode, telemetry};
@@ -49,7 +49,7 @@ pin_project! {
             response: Option<S::Response>,
         },
         Waiting {
-            verdict: Pin<Box<dyn Future<Output = Verdict> + Send>>,
+            verdicts: Awaited,
             config: Arc<Config>,
             held: Option<(S, Request<B>)>,
         },
@@ -80,14 +80,14 @@ where
         Self { state: State::refused(refused, request) }
     }
 
-    /// Holds the ready service until the verdict is there.
+    /// Holds the ready service until the verdicts are there.
     pub(crate) fn waiting(
-        verdict: Pin<Box<dyn Future<Output = Verdict> + Send>>,
+        verdicts: Awaited,
         config: Arc<Config>,
         service: S,
         request: Request<B>,
     ) -> Self {
-        Self { state: State::Waiting { verdict, config, held: Some((service, request)) } }
+        Self { state: State::Waiting { verdicts, config, held: Some((service, request)) } }
     }
 }
 
@@ -114,10 +114,10 @@ where
         }
     }
 
-    /// After a verdict that had to be waited for.
-    fn go_on(config: &Config, verdict: &Verdict, held: Option<(S, Request<B>)>) -> Self {
+    /// After verdicts that had to be waited for.
+    fn go_on(config: &Config, verdicts: &Verdicts, held: Option<(S, Request<B>)>) -> Self {
         let Some((mut service, request)) = held else { return Self::Answered { response: None } };
-        match config.conclude(verdict) {
+        match config.conclude(verdicts, request.extensions()) {
             Ok(shown) => Self::call(&mut service, request, shown),
             Err(refused) => Self::refused(refused, &request),
         }
@@ -159,9 +159,9 @@ where
                         None => Poll::Pending,
                     };
                 }
-                StateProjection::Waiting { verdict, config, held } => {
-                    let verdict = ready!(verdict.as_mut().poll(context));
-                    State::go_on(config, &verdict, held.take())
+                StateProjection::Waiting { verdicts, config, held } => {
+                    let verdicts = ready!(Pin::new(verdicts).poll(context));
+                    State::go_on(config, &verdicts, held.take())
                 }
             };
             state.set(next);

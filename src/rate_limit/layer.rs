@@ -12,6 +12,7 @@ use super::limiter::{Answer, Asked, Charge, Limiter, Verdict};
 use super::local::LocalLimiter;
 use super::{Limit, Plans, Quota, RateLimit};
 use crate::client_ip::TrustedProxies;
+use crate::decision::{Decision, Hook};
 use crate::tally::Tally;
 use crate::{Clock, SystemClock};
 
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limiter: Arc<dyn Limiter>,
     pub(crate) admitted: Tally,
+    pub(crate) uncounted: Tally,
+    pub(crate) hook: Hook,
 }
 
 #[derive(Clone)]
@@ -93,6 +96,24 @@ impl RateLimitLayer {
                 limit.label.rename(name);
             }
         })
+    }
+
+    /// Has the limit that the constructor made count and refuse nobody, as [`Limit::shadow`] does
+    /// others.
+    pub fn shadow(self) -> Self {
+        self.set(|config| {
+            for limit in config.limits.iter_mut().filter(|limit| limit.negotiable) {
+                limit.shadow = true;
+            }
+        })
+    }
+
+    /// Has this function told of each decision, and of what a limit in shadow mode would refuse.
+    ///
+    /// It runs on the request's way and must not block. [`decision`](crate::decision) has the rules
+    /// and an example. Nobody is told unless set.
+    pub fn on_decision(self, tell: impl Fn(&Decision<'_>) + Send + Sync + 'static) -> Self {
+        self.set(|config| config.hook = Hook::new(tell))
     }
 
     /// Applies a further limit: a request is charged to all of them or to none.
@@ -203,6 +224,8 @@ impl RateLimitLayer {
             clock: Arc::new(SystemClock),
             limiter: Arc::new(LocalLimiter),
             admitted: Tally::default(),
+            uncounted: Tally::default(),
+            hook: Hook::default(),
         };
         Self { config: Arc::new(config) }
     }

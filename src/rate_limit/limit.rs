@@ -39,6 +39,8 @@ pub struct Limit {
     pub(crate) buckets: Arc<Buckets>,
     /// Whether a key's own quota and its plan's go before this one.
     pub(crate) negotiable: bool,
+    /// Whether it is counted and refuses nobody.
+    pub(crate) shadow: bool,
     /// Which requests it counts: all, or those of which this is true.
     applies: Option<Arc<Applies>>,
 }
@@ -109,6 +111,24 @@ impl Limit {
         self
     }
 
+    /// Counts and refuses nobody: for a limit that is tried out first.
+    ///
+    /// Whom it would refuse the metrics tell, the log at debug, and
+    /// [`RateLimitLayer::on_decision`](super::RateLimitLayer::on_decision). It is in no header, and
+    /// it is charged whatever the layer's other limits say of the request. Where it cannot tell
+    /// whom to count, that is logged and the request goes on.
+    ///
+    /// ```
+    /// use keygate::{Limit, Quota, RateLimitLayer};
+    ///
+    /// let stricter = Limit::per_account(Quota::per_minute(100)).named("stricter").shadow();
+    /// let layer = RateLimitLayer::per_key(Quota::per_minute(300)).and(stricter);
+    /// ```
+    pub fn shadow(mut self) -> Self {
+        self.shadow = true;
+        self
+    }
+
     /// Names it; `key`, `account`, `client-ip` or `global` unless set.
     ///
     /// The name stands in the IETF headers, and tells limits that count the same apart in Redis.
@@ -120,7 +140,8 @@ impl Limit {
 
     fn new(by: By, quota: Quota, name: &str) -> Self {
         let buckets = Arc::new(Buckets::new());
-        Self { label: Label::new(by, name), quota, buckets, negotiable: false, applies: None }
+        let label = Label::new(by, name);
+        Self { label, quota, buckets, negotiable: false, shadow: false, applies: None }
     }
 
     /// Whether it counts this request.

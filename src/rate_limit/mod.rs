@@ -36,6 +36,10 @@
 //!     `misconfigured` and logs what is missing.
 //! 12. **Several instances** admit one quota each, unless they count together in a Redis
 //!     ([`RedisLimiter`], feature `redis`): then all of the above holds for them together.
+//! 13. **A limit in [shadow mode](Limit::shadow)** is charged by itself, refuses nobody and is in no
+//!     header. What it would refuse is counted, logged at debug and told to
+//!     [`on_decision`](RateLimitLayer::on_decision). In Redis it is asked for together with the
+//!     others, and a request waits for both.
 //!
 //! ```
 //! use http::{Request, Response};
@@ -86,8 +90,9 @@
 //! | `keygate_limiter_failures_total{reason}` | counter | requests that it was asked about in vain |
 //! | `keygate_limiter_fallbacks_total{to}` | counter | requests that were decided without it |
 //!
-//! `limit` is the [name](Limit::named) of the limit that refused, and for everything else of the
-//! layer's own; `outcome` is `admitted`, `refused`, `uncounted` (no limit counts it, or Redis could
+//! `limit` is the [name](Limit::named) of the limit that refused or would have, and for everything
+//! else of the layer's own; `outcome` is `admitted`, `refused`, `would_refuse` (a limit in
+//! [shadow mode](Limit::shadow), beside what became of the request), `uncounted` (no limit counts it, or Redis could
 //! not and [lets it through](Fallback::Open)), `unavailable` or `misconfigured`. What is admitted is
 //! told once a second.
 //!
@@ -110,6 +115,7 @@ mod quota;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod service;
+mod verdicts;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{Fallback, InvalidRedis, RedisLimiter};

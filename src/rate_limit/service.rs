@@ -53,9 +53,9 @@ where
                 drop(self.take_ready());
                 ResponseFuture::refused(refused, &request)
             }
-            Decision::Later(verdict) => {
+            Decision::Later(verdicts) => {
                 let config = Arc::clone(&self.config);
-                ResponseFuture::waiting(verdict, config, self.take_ready(), request)
+                ResponseFuture::waiting(verdicts, config, self.take_ready(), request)
             }
         }
     }

@@ -9,7 +9,7 @@ use tracing::{Level, Span, debug, error, info, info_span, warn};
 
 use super::Outcome;
 use crate::store::StoreError;
-use crate::{AccountId, KeyId, Principal};
+use crate::{AccountId, KeyId, Principal, ScopeName};
 
 const TARGET: &str = "keygate::request";
 
@@ -246,6 +246,21 @@ pub(crate) fn failed_with_text(status: u16, text: &str) {
 /// The service panicked. What it said stays out of the log: it may hold anything.
 pub(crate) fn panicked() {
     error!(target: "keygate", "panicked");
+}
+
+/// What is told of decisions panicked; it is said once. What it said stays out of the log.
+pub(crate) fn hook_panicked() {
+    error!(target: "keygate", "the function of `on_decision` panics; decisions stand all the same");
+}
+
+/// A scope that is not enforced yet would have refused the request.
+pub(crate) fn lacks_shadow_scopes(missing: &[ScopeName]) {
+    debug!(target: "keygate", ?missing, "would be refused: the caller lacks scopes in shadow mode");
+}
+
+/// A limit that is not enforced yet would have refused the request.
+pub(crate) fn over_shadow_limit(limit: &str) {
+    debug!(target: "keygate", limit, "would be refused: over a limit in shadow mode");
 }
 
 /// The service below returned an error instead of a response.

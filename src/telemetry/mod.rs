@@ -45,8 +45,9 @@ pub(crate) use log::{
 };
 pub(crate) use log::{
     RequestTrace, attempts_unlimited, buckets_overflowed, directory_failed, failed,
-    failed_with_text, foreign_record, inner_service_failed, lookup_failed, misconfigured, panicked,
-    record_principal, refused, requests_are_logged, usage_lost,
+    failed_with_text, foreign_record, hook_panicked, inner_service_failed, lacks_shadow_scopes,
+    lookup_failed, misconfigured, over_shadow_limit, panicked, record_principal, refused,
+    requests_are_logged, usage_lost,
 };
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use log::{watch_failed, watch_stands};

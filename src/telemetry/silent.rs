@@ -4,7 +4,7 @@ use std::error::Error;
 
 use super::Outcome;
 use crate::store::StoreError;
-use crate::{KeyId, Principal};
+use crate::{KeyId, Principal, ScopeName};
 
 /// Nothing: it has the methods of its namesake, so that callers need not know.
 pub(crate) struct RequestTrace;
@@ -101,6 +101,15 @@ pub(crate) fn failed_with_text(_status: u16, _text: &str) {}
 
 #[inline]
 pub(crate) fn panicked() {}
+
+#[inline]
+pub(crate) fn hook_panicked() {}
+
+#[inline]
+pub(crate) fn lacks_shadow_scopes(_missing: &[ScopeName]) {}
+
+#[inline]
+pub(crate) fn over_shadow_limit(_limit: &str) {}
 
 #[inline]
 pub(crate) fn inner_service_failed() {}

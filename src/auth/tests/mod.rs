@@ -6,4 +6,6 @@ mod guard;
 mod nested;
 mod refusals;
 mod require_scope;
+mod shadow;
 mod transport;
+mod watch;

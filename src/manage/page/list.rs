@@ -1,17 +1,14 @@
 //! The keys of a page, read from the keyring.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::super::handlers::to_api_error;
+use super::hours::Hours;
 use super::query::Query;
 use super::view::{self, Known, Row};
-use crate::store::{KeyRecord, KeyStatus, KeyUsage};
+use crate::store::{KeyRecord, KeyStatus};
 use crate::{ApiError, KeyId, Keyring, KeyringError};
-
-/// What a chart shows.
-const HOURS: u32 = 24;
-const HOUR: Duration = Duration::from_hours(1);
 
 /// The keys of one page.
 #[derive(Debug, Default)]
@@ -22,12 +19,16 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) async fn load(query: &Query, keyring: &Keyring) -> Result<Self, ApiError> {
+    pub(super) async fn load(
+        query: &Query,
+        keyring: &Keyring,
+        hours: &Hours,
+    ) -> Result<Self, ApiError> {
         let filter = query.filter(keyring)?;
         let found = keyring.list(filter).await.map_err(to_api_error)?;
         let now = keyring.clock().wall();
         let next = found.next.map(|cursor| cursor.to_string());
-        let known = known(found.records, keyring, now).await.map_err(to_api_error)?;
+        let known = known(found.records, keyring, hours, now).await.map_err(to_api_error)?;
         Ok(Self { rows: view::rows(known, keyring, now), next })
     }
 }
@@ -36,13 +37,14 @@ impl List {
 async fn known(
     records: Vec<KeyRecord>,
     keyring: &Keyring,
+    kept: &Hours,
     now: SystemTime,
 ) -> Result<Vec<Known>, KeyringError> {
     let ids: Vec<_> = records.iter().map(|record| record.id.clone()).collect();
     let usage = keyring.usage_of(&ids).await?;
     let mut hours = Vec::with_capacity(ids.len());
     for (id, usage) in ids.iter().zip(&usage) {
-        hours.push(hours_of(id, usage, keyring, now).await?);
+        hours.push(kept.of(id, usage, keyring).await?);
     }
     let rotations = rotations(&records, keyring, now).await?;
     let keys = records.into_iter().zip(usage).zip(hours);
@@ -73,20 +75,4 @@ async fn rotations(
         }
     }
     Ok(rotations)
-}
-
-/// The requests of the last 24 hours. Of a key that was not used since nobody has to be asked.
-async fn hours_of(
-    id: &KeyId,
-    usage: &KeyUsage,
-    keyring: &Keyring,
-    now: SystemTime,
-) -> Result<Vec<(SystemTime, u64)>, KeyringError> {
-    let first = now.checked_sub(HOUR * HOURS).unwrap_or(UNIX_EPOCH);
-    // A use is counted when it is written, which may be in the next hour.
-    let is_recent = usage.last_used_at.is_some_and(|at| at + HOUR >= first);
-    if is_recent {
-        return Ok(keyring.hourly_usage(id).await?.hours().to_vec());
-    }
-    Ok((1..=HOURS).map(|hour| (first + HOUR * hour, 0)).collect())
 }

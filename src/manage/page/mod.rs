@@ -11,6 +11,7 @@ mod chart;
 mod count;
 mod handlers;
 mod headers;
+mod hours;
 mod list;
 mod moment;
 mod query;
@@ -27,6 +28,7 @@ use axum::routing::get;
 
 use super::{Gate, gate};
 use crate::{Keyring, Mode};
+use hours::Hours;
 use words::Words;
 
 /// The API-keys page in a service's own words, with the JSON API beside it.
@@ -55,6 +57,13 @@ use words::Words;
 pub struct Dashboard {
     keyring: Keyring,
     words: Words,
+}
+
+/// What the page's handlers share.
+#[derive(Debug, Clone)]
+struct Page {
+    dashboard: Arc<Dashboard>,
+    hours: Arc<Hours>,
 }
 
 impl Dashboard {
@@ -132,7 +141,7 @@ impl Dashboard {
             .route("/api-keys/page.css", get(assets::style))
             .route("/api-keys/icon.svg", get(assets::icon))
             .route("/api-keys/page.js", get(assets::script))
-            .with_state(Arc::new(self));
+            .with_state(Page { dashboard: Arc::new(self), hours: Arc::default() });
         Router::new()
             .nest("/api", api)
             .merge(page)

@@ -21,6 +21,7 @@ use crate::{ApiError, ErrorCode, KeyId, KeyKind, ManualClock, Mode, Principal, S
 
 mod remote;
 mod several;
+mod shadow;
 
 type Body = Full<Bytes>;
 

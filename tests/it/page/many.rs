@@ -10,7 +10,7 @@ use keygate::test_util::Fault;
 use keygate::{ApiError, EnvelopeLayer, ErrorCode, Mode, NewKey};
 use serde_json::json;
 
-use super::browser::Browser;
+use super::browser::{Browser, LIGHT, Look};
 use crate::crypto_checkout::server;
 use crate::support::{Loopback, OPERATOR, Server};
 
@@ -210,5 +210,25 @@ async fn m2_who_is_signed_out_is_told_and_asked_for_no_password() {
     browser.says("tbody th", "key 0000").await;
     is_in.store(false, Ordering::Relaxed);
     browser.says("#note", "You are signed out").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn c12_nothing_is_wider_than_the_window() {
+    let server = server();
+    let long = "x".repeat(100);
+    let account = "shop_".repeat(8).trim_end_matches('_').parse().unwrap();
+    let new = NewKey::named(&long).account(account).scopes(crate::crypto_checkout::all_scopes());
+    let issued = server.issue(new).await;
+    let rotated =
+        server.keys.rotate(issued.id(), std::time::Duration::from_secs(60)).await.unwrap();
+    server.keys.revoke_because(rotated.id(), "y".repeat(500)).await.unwrap();
+    let Some((browser, _loopback)) = visit(&server).await else { return };
+    browser.click("summary").await;
+    let wider = "return document.documentElement.scrollWidth - innerWidth";
+    for width in [320, 375, 640, 768, 1024, 1120, 1121, 1280, 1920] {
+        browser.look(Look { width, ..LIGHT }).await;
+        assert!(browser.run(wider, json!([])).await.as_i64().unwrap() <= 0, "{width}");
+    }
     browser.close().await;
 }

@@ -54,6 +54,20 @@ async fn a_random_password_is_printed_with_a_command_that_works() {
 }
 
 #[tokio::test]
+async fn c12_the_page_is_where_the_printed_line_says() {
+    let form = Regex::new(r"^page of keys: (\S+) \(user operator, password (\S+)\)$").unwrap();
+    for (example, _) in SERVERS {
+        let process = Process::start(example, &[]).await;
+        let line = process.line("page of keys: ").await;
+        let found = form.captures(&line).expect("it has a password");
+        let page = reqwest::Client::new().get(&found[1]);
+        let page = page.basic_auth("operator", Some(&found[2])).send().await.unwrap();
+        assert_eq!(page.status(), 200, "{example}");
+        assert!(page.text().await.unwrap().contains("<h1>API keys</h1>"), "{example}");
+    }
+}
+
+#[tokio::test]
 async fn a_password_of_the_operators_own_is_taken_and_not_printed() {
     for (example, _) in SERVERS {
         let process = start(example, "info").await;
