@@ -232,13 +232,15 @@ impl AuthLayer {
     /// What a document says about it.
     #[cfg(any(feature = "openapi", feature = "utoipa"))]
     pub(crate) fn outline(&self) -> super::Outline {
-        let Rules { keyring, sources, anonymous, https, guard, .. } = &*self.rules;
+        let Rules { keyring, sources, anonymous, https, guard, watch, .. } = &*self.rules;
+        let shadow = watch.as_ref().map(|watched| watched.shadow.clone());
         super::Outline {
             headers: sources.others().to_vec(),
             anonymous: *anonymous,
             https: *https,
             limits_failures: !guard.is_off(),
             scopes: keyring.catalogue(),
+            shadow: shadow.unwrap_or_default(),
         }
     }
 

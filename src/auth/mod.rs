@@ -126,6 +126,8 @@ pub(crate) struct Outline {
     pub(crate) https: bool,
     pub(crate) limits_failures: bool,
     pub(crate) scopes: crate::Catalogue,
+    /// Those that are not enforced yet.
+    pub(crate) shadow: Vec<crate::ScopeName>,
 }
 
 /// The mark of a request that was let in without a key, among its extensions.
