@@ -6,8 +6,10 @@
 //!
 //! 1. **Each decision is told once**, when it is made: before the request goes on, or before its
 //!    refusal is sent. A layer mounted twice decides once.
-//! 2. **Scopes** are told to the hook of the `AuthLayer` that the request passed last, where one is
-//!    missing: what `Scoped` and `RequireScope` let through is not.
+//! 2. **Scopes, and accounts that a platform acts for,** are told to the hook of the `AuthLayer` that
+//!    decided about the caller last, where they are why a request is refused: what `Scoped`,
+//!    `RequireScope` and `OnBehalfOfLayer` let through is not. Not told either is what
+//!    `IdempotencyLayer` and `BasicAuth` decide.
 //! 3. **It runs on the request's way** and must not block: hand over to a channel, or count.
 //! 4. **It changes nothing.** A panic in it is caught and logged once; the decision stands.
 //! 5. **No key is in it.** Nothing tells whose key it was that was refused as unknown or revoked.
@@ -90,6 +92,8 @@ pub enum Decider {
     Scope,
     /// `RateLimitLayer`.
     RateLimit,
+    /// `OnBehalfOfLayer`.
+    OnBehalfOf,
 }
 
 /// What is decided. See [the module](self) for an example.

@@ -184,7 +184,8 @@ impl AuthLayer {
         self.with(|rules| rules.guard = rules.guard.clone().switched_off())
     }
 
-    /// Has this function told of each decision about a key, and of the scopes that callers lack.
+    /// Has this function told of each decision about a key, of the scopes that callers lack, and of
+    /// the accounts that a platform may not act for.
     ///
     /// It runs on the request's way and must not block. [`decision`](crate::decision) has the rules
     /// and an example. Nobody is told unless set.

@@ -114,6 +114,7 @@ pub use layer::AuthLayer;
 pub(crate) use layer::header_name;
 pub use require_scope::{RequireScope, RequireScopeFuture, RequireScopeService};
 pub use service::Auth;
+pub(crate) use watch::Watched;
 
 /// What an `AuthLayer` was told, as far as it shows from outside.
 #[cfg(any(feature = "openapi", feature = "utoipa"))]

@@ -9,6 +9,8 @@ use tower_layer::Layer;
 
 use super::*;
 use crate::auth::tests::fixture::*;
+use crate::auth::tests::watch::Notes;
+use crate::decision::{Decider, Verdict};
 use crate::{
     AccountId, AuthLayer, ManualClock, Mode, NewKey, Principal, RequireScope, Scope, ScopeSet,
 };
@@ -178,6 +180,35 @@ async fn p9_an_empty_repeated_or_malformed_header_is_400_and_never_the_platform_
         assert_eq!((answer.status.as_u16(), &*answer.code()), (400, "invalid_header"));
     }
     assert_eq!(accounts.asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn what_it_refuses_is_told_once_to_the_auth_layer_outside() {
+    let (stack, notes) = (Stack::new(&Accounts::default()).await, Notes::default());
+    let auth = AuthLayer::new(stack.fixture.keys.clone()).allow_anonymous();
+    let auth = auth.on_decision(notes.taking());
+    // Mounted twice it decides once.
+    let inner = stack.layer.layer(stack.layer.layer(stack.fixture.inner()));
+    let service = auth.layer(inner);
+    let platform = Some("acct_platform".to_owned());
+    for (key, account, refusal, principal) in [
+        (Some(&stack.key), "acct bakery", "malformed_on_behalf_of", platform.clone()),
+        // Looked up, and then cached.
+        (Some(&stack.key), "acct_nobody", "unconnected_account", platform.clone()),
+        (Some(&stack.key), "acct_nobody", "unconnected_account", platform.clone()),
+        (Some(&stack.key), "acct_newcomer", "unverified_account", platform),
+        (None, "acct_bakery", "missing_credential", None),
+    ] {
+        let mut sent = key.map_or_else(|| request(&[]), |key| with_bearer(key));
+        sent.headers_mut().insert("x-on-behalf-of", account.parse().unwrap());
+        send(service.clone(), sent).await;
+        let told = (Decider::OnBehalfOf, Verdict::Refused, Some(refusal), principal, Vec::new());
+        assert_eq!(notes.take()[1..], [told]);
+    }
+    let mut sent = with_bearer(&stack.key);
+    sent.headers_mut().insert("x-on-behalf-of", "acct_bakery".parse().unwrap());
+    assert_eq!(send(service, sent).await.status, 200);
+    assert_eq!(notes.take().len(), 1, "what it lets through is not");
 }
 
 #[tokio::test]
