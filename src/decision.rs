@@ -8,7 +8,7 @@
 //!    refusal is sent. A layer mounted twice decides once.
 //! 2. **What is refused further inside**, for want of a scope (`Scoped`, `RequireScope`) or of a
 //!    connected account, is told to the hook of the `AuthLayer` that the request passed last. What
-//!    is let through there is not told.
+//!    is let through there is not told, nor what `IdempotencyLayer` and `BasicAuth` decide.
 //! 3. **It runs on the request's way** and must not block: hand over to a channel, or count.
 //! 4. **It changes nothing.** A panic in it is caught and logged once; the decision stands.
 //! 5. **No key is in it.** Nothing tells whose key it was that was refused as unknown or revoked.

@@ -6,7 +6,8 @@
 //! 2. **Changes come from its own pages or from programs**: they need
 //!    `Content-Type: application/json`, and neither an `Origin` of another site nor a
 //!    `Sec-Fetch-Site` that tells of one. A page elsewhere cannot use an operator's credentials.
-//! 3. **A key's text is in one answer only**, the one that issues it. Every answer is `no-store`.
+//! 3. **A key's text is in one answer only**, the one that issues it. Every answer is `no-store`
+//!    but the page's own files, which hold no key and never change under their address.
 //! 4. **Errors are [`ApiError`]s**, written by the service's own envelope. A request that accepts
 //!    `application/problem+json` gets problem details of RFC 9457 in its place.
 //!
