@@ -38,8 +38,15 @@ pub struct BasicAuth {
 
 impl BasicAuth {
     /// The user and password to ask for. A user's name has no colon.
+    ///
+    /// # Panics
+    ///
+    /// If either is empty, as an environment variable is that somebody forgot to set: the gate
+    /// would stand open.
     #[must_use]
     pub fn new(user: &str, password: &str) -> Self {
+        assert!(!user.is_empty(), "the operator's name must not be empty");
+        assert!(!password.is_empty(), "the operator's password must not be empty");
         Self {
             expected: digest(format!("{user}:{password}").as_bytes()),
             attempts: Attempts::new("operator", GUESSES, Arc::new(SystemClock)),
@@ -125,4 +132,24 @@ fn credentials(value: &HeaderValue) -> Option<[u8; 32]> {
 /// Hashes are of one length, so that comparing them tells nothing of the password's.
 fn digest(credentials: &[u8]) -> [u8; 32] {
     Sha256::digest(credentials).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn nobody_is_let_in_for_knowing_nothing() {
+        for (user, password, constructs) in [
+            ("operator", "", false),
+            ("", "open sesame", false),
+            ("", "", false),
+            ("operator", "open sesame", true),
+        ] {
+            let constructed = catch_unwind(|| BasicAuth::new(user, password));
+            assert_eq!(constructed.is_ok(), constructs, "{user:?} {password:?}");
+        }
+    }
 }
