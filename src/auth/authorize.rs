@@ -47,10 +47,17 @@ fn look<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError>
         return Err(ApiError::misconfigured(UNDECLARED_SCOPE));
     }
     let missing = R::missing(principal.scopes());
-    match Watched::of(extensions) {
-        Some(watched) if watched.spares(&missing, extensions) => Ok(principal),
-        _ => Err(lacking(principal, missing)),
+    if !spares(&missing, extensions) {
+        return Err(lacking(principal, missing));
     }
+    #[cfg(feature = "idempotency")]
+    super::Demands::note_spared::<R>(extensions, principal.scopes(), &missing);
+    Ok(principal)
+}
+
+/// Whether these scopes are missing and not enforced yet, all of them. Tells of it if so.
+pub(crate) fn spares(missing: &[ScopeName], extensions: &Extensions) -> bool {
+    Watched::of(extensions).is_some_and(|watched| watched.spares(missing, extensions))
 }
 
 /// The error of a caller who lacks these scopes.

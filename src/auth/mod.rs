@@ -103,7 +103,7 @@ mod watch;
 pub(crate) mod tests;
 
 #[cfg(feature = "idempotency")]
-pub(crate) use authorize::lacking;
+pub(crate) use authorize::{lacking, spares};
 pub(crate) use authorize::{authorize, caller};
 pub(crate) use cache_control::CacheControl;
 #[cfg(feature = "idempotency")]
