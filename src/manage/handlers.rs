@@ -14,8 +14,8 @@ use super::dto::{
 use crate::store::{KeyRecord, KeyUsage};
 use crate::{ApiError, ErrorCode, IssuedKey, Json, KeyFilter, KeyId, Keyring, KeyringError};
 
-/// The longest reason of a revocation, in characters.
-const MAX_REASON: usize = 500;
+/// The longest text that is searched for, in characters: no name is longer.
+const MAX_SEARCH: usize = 100;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,10 +89,6 @@ pub(super) async fn revoke(
     // The reason is optional, and so is the object around it.
     let body = if body.is_empty() { RevokeBody::default() } else { Json::from_bytes(&body)?.0 };
     let revoked = match body.reason {
-        Some(reason) if reason.chars().count() > MAX_REASON => {
-            let problem = format!("must have at most {MAX_REASON} characters");
-            return Err(ApiError::invalid_field("reason", problem));
-        }
         Some(reason) => keyring.revoke_because(&id, reason).await,
         None => keyring.revoke(&id).await,
     };
@@ -132,6 +128,10 @@ impl ListQuery {
             filter = filter.account(dto::account(&id)?);
         }
         if let Some(text) = given(self.search) {
+            if text.chars().count() > MAX_SEARCH {
+                let problem = format!("must have at most {MAX_SEARCH} characters");
+                return Err(ApiError::invalid_field("search", problem));
+            }
             filter = filter.search(text);
         }
         if let Some(limit) = given(self.limit) {
