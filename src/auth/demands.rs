@@ -95,8 +95,8 @@ mod tests {
         request.insert(demands.clone());
         Demands::note_spared::<LinksWrite>(&request, &ScopeSet::empty(), &[LinksWrite::NAME]);
         assert_eq!(demands.noted(), []);
-        type Both = AllOf<(LinksRead, LinksWrite)>;
-        Demands::note_spared::<Both>(&request, &read, &[LinksWrite::NAME]);
+        let missing = [LinksWrite::NAME];
+        Demands::note_spared::<AllOf<(LinksRead, LinksWrite)>>(&request, &read, &missing);
         assert_eq!(demands.noted(), [LinksRead::NAME]);
     }
 }
