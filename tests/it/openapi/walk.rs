@@ -99,16 +99,16 @@ async fn no_route_of_the_three_is_without_a_decision() {
 #[tokio::test]
 async fn no_route_of_the_three_is_left_out_of_its_document() {
     let is_managed = |path: &&str| path.starts_with("/dashboard");
+    let route = Regex::new(r#"RouteId\(\d+\): "([^"]+)""#).unwrap();
     for service in services() {
         let operations = service.document().await.operations();
-        let router = format!("{:?}", service.server.app);
-        let router = router.split("fallback_router").next().unwrap();
-        let routes = Regex::new(r#"RouteId\(\d+\): "([^"]+)""#).unwrap();
-        let routes = routes.captures_iter(router).map(|route| route.get(1).unwrap().as_str());
-        let (managed, routes): (Vec<_>, Vec<_>) = routes.partition(is_managed);
-        assert!(!managed.is_empty(), "axum tells of routes in another way: {router}");
+        let app = format!("{:?}", service.server.app);
+        let app = app.split("fallback_router").next().unwrap();
+        let paths = route.captures_iter(app).map(|found| found.get(1).unwrap().as_str());
+        let (managed, paths): (Vec<_>, Vec<_>) = paths.partition(is_managed);
+        assert!(!managed.is_empty(), "axum tells of routes in another way: {app}");
         let key = service.key(service.scopes.clone()).await;
-        for path in routes {
+        for path in paths {
             let documented = operations.iter().filter(|operation| operation.path == path);
             let mut documented: Vec<_> = documented.map(|one| one.method.as_str()).collect();
             if documented.contains(&"GET") {
