@@ -269,10 +269,7 @@ mod tests {
             (&long, "reason: must have at most 500 characters"),
             ("a\0b", "reason: must not have control characters"),
             ("a\nb", "reason: must not have control characters"),
-            (
-                "\u{202e}",
-                "reason: must not have characters that turn the direction of the text",
-            ),
+            ("\u{202e}", "reason: must not have characters that turn the direction of the text"),
         ] {
             assert_eq!(problem(check_reason(reason)), expected, "{reason:?}");
         }
