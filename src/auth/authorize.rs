@@ -1,9 +1,10 @@
 use http::Extensions;
 
 use super::Anonymous;
-use super::watch::Watched;
+use super::watch::{Watched, refused_inside};
+use crate::decision::Decider;
 use crate::scope::Requirement;
-use crate::{ApiError, Principal, Refusal, ScopeName, ScopeSet, telemetry};
+use crate::{ApiError, Principal, Refusal, ScopeName, ScopeSet};
 
 const NO_AUTH_LAYER: &str = "no `AuthLayer` ran for this route: put it around the router with \
                              `.layer(…)`, after its routes, and give nested routers a fallback";
@@ -23,14 +24,8 @@ pub(crate) fn caller(extensions: &Extensions) -> Result<Option<&Principal>, Refu
 
 /// The caller, who holds what `R` requires.
 pub(crate) fn authorize<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError> {
-    look::<R>(extensions).inspect_err(|error| {
-        if let Some(refusal) = error.refusal() {
-            telemetry::decided("scope", refusal.as_str(), 1);
-        }
-        if let Some(watched) = Watched::of(extensions) {
-            watched.tell_refused(error, extensions);
-        }
-    })
+    let refused = |error: &ApiError| refused_inside(Decider::Scope, error, extensions);
+    look::<R>(extensions).inspect_err(refused)
 }
 
 fn look<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError> {
