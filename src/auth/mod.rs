@@ -102,9 +102,9 @@ mod watch;
 #[cfg(test)]
 pub(crate) mod tests;
 
-#[cfg(feature = "idempotency")]
-pub(crate) use authorize::lacking;
 pub(crate) use authorize::{authorize, caller};
+#[cfg(feature = "idempotency")]
+pub(crate) use authorize::{lacking, spares};
 pub(crate) use cache_control::CacheControl;
 #[cfg(feature = "idempotency")]
 pub(crate) use demands::Demands;

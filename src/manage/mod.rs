@@ -80,7 +80,8 @@
 //! its `expires_at`. `requests` and `last_used_at` count the successful authentications of all
 //! nodes: those of this one at once, those of others once they have written them, each second.
 //! An hour's are counted likewise, see [`Keyring::hourly_usage`], and its `hour` is its beginning.
-//! `search` finds the keys with this text in their name; letters of ASCII match in either case.
+//! `search` finds the keys with this text in their name; letters of ASCII match in either case. It
+//! has at most 100 characters.
 //! `limit` is 1 to 200, 50 unless set. A quota is `{"per_minute":N,"burst":N}`, the burst N unless
 //! given. Times are RFC 3339 in UTC. Modes are called as the keyring's formats call them.
 //!
