@@ -6,8 +6,9 @@
 //!
 //! 1. **Each decision is told once**, when it is made: before the request goes on, or before its
 //!    refusal is sent. A layer mounted twice decides once.
-//! 2. **Scopes** are told to the hook of the `AuthLayer` that the request passed last, where one is
-//!    missing: what `Scoped` and `RequireScope` let through is not.
+//! 2. **What is refused further inside**, for want of a scope (`Scoped`, `RequireScope`) or of a
+//!    connected account, is told to the hook of the `AuthLayer` that the request passed last. What
+//!    is let through there is not told, nor what `IdempotencyLayer` and `BasicAuth` decide.
 //! 3. **It runs on the request's way** and must not block: hand over to a channel, or count.
 //! 4. **It changes nothing.** A panic in it is caught and logged once; the decision stands.
 //! 5. **No key is in it.** Nothing tells whose key it was that was refused as unknown or revoked.
@@ -88,6 +89,8 @@ pub enum Decider {
     Auth,
     /// `Scoped` or `RequireScope`.
     Scope,
+    /// `OnBehalfOfLayer`.
+    OnBehalfOf,
     /// `RateLimitLayer`.
     RateLimit,
 }
@@ -111,6 +114,19 @@ pub(crate) struct Hook(Option<Arc<Listener>>);
 struct Listener {
     tell: Box<dyn Fn(&Decision<'_>) + Send + Sync>,
     has_panicked: AtomicBool,
+}
+
+impl Decider {
+    /// A short constant name, fit for a metric's label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Scope => "scope",
+            Self::OnBehalfOf => "on_behalf_of",
+            Self::RateLimit => "rate_limit",
+        }
+    }
 }
 
 impl<'r> Decision<'r> {

@@ -14,8 +14,9 @@ use keygate::store::{
 };
 use keygate::{AccountId, KeyHash, KeyId, KeyKind, Mode, PlanName, Quota, ScopeName};
 
-/// How long the figures of an hour are kept.
-const KEPT: Duration = Duration::from_hours(48);
+/// How many hours of a credential are kept, the latest ones that it was used in: what another
+/// node's clock says takes nobody's figures.
+const KEPT: usize = 48;
 
 /// A row as the application has it: texts and numbers.
 #[derive(Debug, Clone)]
@@ -54,7 +55,7 @@ pub(crate) struct CredentialTable {
 #[derive(Debug, Default)]
 struct Uses {
     by_credential: HashMap<KeyId, KeyUsage>,
-    by_hour: BTreeMap<(SystemTime, KeyId), u64>,
+    by_hour: HashMap<KeyId, BTreeMap<SystemTime, u64>>,
     /// The last batch of each node: one that is sent again counts once.
     written: HashMap<u64, u64>,
 }
@@ -153,12 +154,13 @@ impl KeyStore for CredentialTable {
             *written = batch.sequence;
             for used in known {
                 uses.by_credential.entry(used.id.clone()).or_default().add(used);
-                let hour = uses.by_hour.entry((used.hour(), used.id.clone())).or_default();
+                let hours = uses.by_hour.entry(used.id.clone()).or_default();
+                let hour = hours.entry(used.hour()).or_default();
                 *hour = hour.saturating_add(used.requests);
+                if hours.len() > KEPT {
+                    hours.pop_first();
+                }
             }
-            // Nobody asks for what is older than a day.
-            let newest = uses.by_hour.last_key_value().map(|((hour, _), _)| *hour);
-            uses.by_hour.retain(|(hour, _), _| newest.is_none_or(|newest| newest < *hour + KEPT));
         }
         Ok(())
     }
@@ -178,8 +180,8 @@ impl KeyStore for CredentialTable {
     ) -> Result<StoredHours, StoreError> {
         let uses = self.lock_uses();
         let written = uses.written.get(&node).copied().unwrap_or_default();
-        let hours = uses.by_hour.iter().filter(|((hour, of), _)| *of == id && *hour >= since);
-        let hours = hours.map(|((hour, _), requests)| (*hour, *requests)).collect();
+        let hours = uses.by_hour.get(&id).into_iter().flat_map(|hours| hours.range(since..));
+        let hours = hours.map(|(hour, requests)| (*hour, *requests)).collect();
         Ok(StoredHours::new(written, hours))
     }
 }

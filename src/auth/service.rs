@@ -45,7 +45,7 @@ where
                 self.rules.caching()
             }
             Decision::Known => {
-                self.rules.mark(request.extensions_mut());
+                self.rules.let_in_known(request.extensions_mut());
                 None
             }
             Decision::Anonymous => {

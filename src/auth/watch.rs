@@ -11,27 +11,41 @@ use crate::{ApiError, Principal, Refusal, ScopeName, telemetry};
 /// not enforced yet. `None`: neither, and no request carries it.
 pub(super) type Watch = Option<Arc<Watched>>;
 
-/// Among the extensions of a request that such a layer let through, for who decides about its
-/// scopes.
+/// What such a layer leaves to who decides about a request that it let through.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watched {
     pub(super) hook: Hook,
     pub(super) shadow: Vec<ScopeName>,
 }
 
+/// Who watches a request, among its extensions.
+#[derive(Clone)]
+struct Mark {
+    watched: Arc<Watched>,
+    /// Whether there was a caller when the mark was made. One whom a layer further inside has let
+    /// in since is not this layer's to judge: that one, if nobody watches for it, pays for no look
+    /// at a mark that it would have to take away.
+    has_caller: bool,
+}
+
 impl Rules {
     /// Lets the caller in.
     pub(super) fn let_in(&self, principal: Principal, request: &mut Extensions) {
         if admit(principal, request) || self.watch.is_some() {
-            self.mark(request);
+            self.mark(request, true);
         }
         self.tell_allowed(request);
+    }
+
+    /// Lets a caller in whom a layer outside has accepted.
+    pub(super) fn let_in_known(&self, request: &mut Extensions) {
+        self.mark(request, true);
     }
 
     /// Lets a request without a key in.
     pub(super) fn let_in_anonymous(&self, request: &mut Extensions) {
         let is_new = request.insert(super::Anonymous).is_none();
-        self.mark(request);
+        self.mark(request, request.get::<Principal>().is_some());
         // A layer outside has decided it already.
         if is_new {
             self.anonymous_count.count(|| |times| telemetry::decided("auth", "anonymous", times));
@@ -41,10 +55,13 @@ impl Rules {
 
     /// Has this layer watch the request, and not one outside: what that one does not enforce may be
     /// enforced here.
-    pub(super) fn mark(&self, request: &mut Extensions) {
+    fn mark(&self, request: &mut Extensions, has_caller: bool) {
         match &self.watch {
-            Some(watched) => drop(request.insert(Arc::clone(watched))),
-            None => drop(request.remove::<Arc<Watched>>()),
+            Some(watched) => {
+                let watched = Arc::clone(watched);
+                drop(request.insert(Mark { watched, has_caller }));
+            }
+            None => drop(request.remove::<Mark>()),
         }
     }
 
@@ -67,9 +84,11 @@ impl Rules {
 }
 
 impl Watched {
-    /// Of the layer that the request passed last.
+    /// Of the layer that decided about the caller last.
     pub(super) fn of(request: &Extensions) -> Option<&Self> {
-        request.get::<Arc<Self>>().map(|watched| &**watched)
+        let mark = request.get::<Mark>()?;
+        let is_of_caller = mark.has_caller || request.get::<Principal>().is_none();
+        is_of_caller.then_some(&*mark.watched)
     }
 
     /// Whether nothing is missing but what is not enforced yet.
@@ -87,12 +106,18 @@ impl Watched {
         }
         spared
     }
+}
 
-    pub(super) fn tell_refused(&self, error: &ApiError, request: &Extensions) {
-        self.hook.tell(|| Decision {
+/// Counts a refusal of somebody inside, and tells it to the layer that the request passed last.
+pub(crate) fn refused_inside(by: Decider, error: &ApiError, request: &Extensions) {
+    if let Some(refusal) = error.refusal() {
+        telemetry::decided(by.as_str(), refusal.as_str(), 1);
+    }
+    if let Some(watched) = Watched::of(request) {
+        watched.hook.tell(|| Decision {
             refusal: error.refusal(),
             missing: error.missing_scopes(),
-            ..Decision::new(Decider::Scope, Verdict::Refused, request)
+            ..Decision::new(by, Verdict::Refused, request)
         });
     }
 }

@@ -23,9 +23,11 @@ impl Keyring {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use keygate::{KeyFormat, Keyring, MemoryStore, NewKey};
+    /// use keygate::{KeyFormat, Keyring, ManualClock, MemoryStore, NewKey};
     ///
-    /// let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?).build()?;
+    /// let format = KeyFormat::base62("ck", 32)?;
+    /// // Of the system's clock an hour might begin between two of these lines.
+    /// let keys = Keyring::builder(MemoryStore::new(), format).with_clock(ManualClock::new()).build()?;
     /// let issued = keys.issue(NewKey::named("Till 4")).await?;
     /// keys.verify(issued.key().expose()).await.unwrap();
     ///
@@ -48,7 +50,7 @@ impl Keyring {
 
 impl HourlyUsage {
     /// The beginning of each hour, in UTC, and the requests in it: 24 of them, the oldest first,
-    /// the running one last.
+    /// the running one last. See [`Keyring::hourly_usage`] for an example.
     #[must_use]
     pub fn hours(&self) -> &[(SystemTime, u64)] {
         &self.0

@@ -8,7 +8,8 @@
 //!    nor, without one, an `Origin` that is not their `Host`. A page elsewhere cannot use an
 //!    operator's credentials. Browsers before 2023, and all over plain HTTP, send no
 //!    `Sec-Fetch-Site`: for them a proxy in front has to keep `Host`.
-//! 3. **A key's text is in one answer only**, the one that issues it. Every answer is `no-store`.
+//! 3. **A key's text is in one answer only**, the one that issues it. Every answer is `no-store`
+//!    but the page's own files, which hold no key and never change under their address.
 //! 4. **Errors are [`ApiError`]s**, written by the service's own envelope. A request that accepts
 //!    `application/problem+json` gets problem details of RFC 9457 in its place.
 //!
@@ -85,7 +86,8 @@
 //! its `expires_at`. `requests` and `last_used_at` count the successful authentications of all
 //! nodes: those of this one at once, those of others once they have written them, each second.
 //! An hour's are counted likewise, see [`Keyring::hourly_usage`], and its `hour` is its beginning.
-//! `search` finds the keys with this text in their name; letters of ASCII match in either case.
+//! `search` finds the keys with this text in their name; letters of ASCII match in either case. It
+//! has at most 100 characters.
 //! `limit` is 1 to 200, 50 unless set. A quota is `{"per_minute":N,"burst":N}`, the burst N unless
 //! given. Times are RFC 3339 in UTC. Modes are called as the keyring's formats call them.
 //!

@@ -9,6 +9,7 @@ use tower_layer::Layer;
 
 use super::*;
 use crate::auth::tests::fixture::*;
+use crate::decision::Decider;
 use crate::{
     AccountId, AuthLayer, ManualClock, Mode, NewKey, Principal, RequireScope, Scope, ScopeSet,
 };
@@ -323,4 +324,28 @@ async fn a_look_up_that_is_dropped_gives_the_inner_permit_back() {
     let waiting = service.ready().await.unwrap().call(sent);
     drop(waiting);
     service.ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_to_the_layer_that_knows_the_platform() {
+    let stack = Stack::new(&Accounts::default()).await;
+    let (notes, told) = std::sync::mpsc::channel();
+    let auth = AuthLayer::new(stack.fixture.keys.clone()).on_decision(move |decision| {
+        let platform = decision.principal.map(|caller| caller.account().to_string());
+        let reason = decision.refusal.map(crate::Refusal::as_str);
+        notes.send((decision.by, reason, platform)).unwrap();
+    });
+    let service = auth.layer(stack.layer.layer(shows_the_caller()));
+    let bearer = format!("Bearer {}", stack.key);
+    for (account, reason) in [
+        ("acct_stranger", "unconnected_account"),
+        ("acct_newcomer", "unverified_account"),
+        ("two words", "malformed_on_behalf_of"),
+    ] {
+        let lines = [("authorization", bearer.as_bytes()), ("x-on-behalf-of", account.as_bytes())];
+        send(service.clone(), request(&lines)).await;
+        let told: Vec<_> = told.try_iter().skip(1).collect();
+        let platform = Some("acct_platform".to_owned());
+        assert_eq!(told, [(Decider::OnBehalfOf, Some(reason), platform)]);
+    }
 }

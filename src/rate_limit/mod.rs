@@ -94,7 +94,7 @@
 //! else of the layer's own; `outcome` is `admitted`, `refused`, `would_refuse` (a limit in
 //! [shadow mode](Limit::shadow), beside what became of the request), `uncounted` (no limit counts it, or Redis could
 //! not and [lets it through](Fallback::Open)), `unavailable` or `misconfigured`. What is admitted is
-//! told once a second.
+//! told once a second, and what is left when tokio's runtime ends.
 //!
 //! `reason` is `timeout`, `connection`, `refused` (an error of Redis) or `broken`; `to` is `local`,
 //! `open` or `closed`.
@@ -126,6 +126,16 @@ pub use limit::{Limit, RequestHead};
 pub use plan::{InvalidPlanName, PlanName, Plans};
 pub use quota::{InvalidQuota, Quota};
 pub use service::RateLimit;
+
+/// What a `RateLimitLayer` was told, as far as it shows from outside.
+#[cfg(any(feature = "openapi", feature = "utoipa"))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outline {
+    /// Whether the headers of the IETF's draft are sent too.
+    pub(crate) has_ietf_headers: bool,
+    /// Whether every request is charged to some limit.
+    pub(crate) counts_all: bool,
+}
 
 #[cfg(test)]
 mod tests;

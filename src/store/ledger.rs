@@ -1,12 +1,16 @@
 use std::collections::HashMap;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::usage::HOUR;
 use super::{KeyUsage, KeyUse, StoredHours, StoredUsage, UsageBatch};
 use crate::KeyId;
 
 /// How many hours of a key are kept, the latest ones that it was used in. No clock is asked: one
 /// that jumps takes nobody's figures.
 const HOURS: usize = 48;
+
+/// How many hours more a key is given room for at a time.
+const STEP: usize = 8;
 
 /// Usage in memory, by the rule of the port.
 #[derive(Debug, Clone)]
@@ -22,7 +26,16 @@ pub(crate) struct Ledger {
 struct Line {
     usage: KeyUsage,
     /// In their order, [`HOURS`] at the most.
-    hours: Vec<(SystemTime, u64)>,
+    hours: Vec<Hour>,
+}
+
+/// The requests of an hour in 12 bytes, as there may be 48 of each of a million keys.
+#[derive(Debug, Clone, Copy)]
+struct Hour {
+    /// Counted from 1970: good for 490,000 years.
+    number: u32,
+    /// A number of eight bytes that needs not begin at a multiple of them.
+    requests: [u8; 8],
 }
 
 impl Ledger {
@@ -58,7 +71,8 @@ impl Ledger {
 
     pub(crate) fn hours(&self, node: u64, id: &KeyId, since: SystemTime) -> StoredHours {
         let hours = self.keys.get(id).map_or(&[][..], |line| &line.hours);
-        let hours = hours.iter().copied().filter(|(hour, _)| *hour >= since).collect();
+        let told = hours.iter().map(|hour| (hour.begins(), hour.requests()));
+        let hours = told.filter(|(begins, _)| *begins >= since).collect();
         StoredHours { written: self.written(node), hours }
     }
 
@@ -70,19 +84,49 @@ impl Ledger {
 impl Line {
     fn add(&mut self, used: &KeyUse) {
         self.usage.add(used);
-        let place = match self.hours.binary_search_by_key(&used.hour(), |(hour, _)| *hour) {
-            Ok(place) => place,
-            Err(place) => {
-                self.hours.insert(place, (used.hour(), 0));
-                place
+        let number = Hour::number_of(used.hour());
+        match self.hours.binary_search_by_key(&number, |hour| hour.number) {
+            Ok(place) => {
+                if let Some(hour) = self.hours.get_mut(place) {
+                    hour.requests = hour.requests().saturating_add(used.requests).to_ne_bytes();
+                }
             }
-        };
-        if let Some((_, requests)) = self.hours.get_mut(place) {
-            *requests = requests.saturating_add(used.requests);
+            Err(place) => self.insert(place, Hour::new(number, used.requests)),
         }
-        if self.hours.len() > HOURS {
+    }
+
+    fn insert(&mut self, mut place: usize, hour: Hour) {
+        if self.hours.len() >= HOURS {
+            // Older than all that are kept.
+            let Some(before) = place.checked_sub(1) else { return };
             self.hours.remove(0);
+            place = before;
         }
+        if self.hours.len() == self.hours.capacity() {
+            // By as much each time: to double would end far above what is ever used.
+            self.hours.reserve_exact(STEP);
+        }
+        self.hours.insert(place, hour);
+    }
+}
+
+impl Hour {
+    fn new(number: u32, requests: u64) -> Self {
+        Self { number, requests: requests.to_ne_bytes() }
+    }
+
+    /// Of the hour that begins then.
+    fn number_of(begins: SystemTime) -> u32 {
+        let since = begins.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u32::try_from(since.as_secs() / HOUR.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    fn begins(self) -> SystemTime {
+        UNIX_EPOCH + HOUR * self.number
+    }
+
+    fn requests(self) -> u64 {
+        u64::from_ne_bytes(self.requests)
     }
 }
 
@@ -95,7 +139,7 @@ impl Default for Ledger {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::Duration;
 
     use super::*;
 
@@ -127,5 +171,8 @@ mod tests {
         let hours = ledger.hours(1, &id, UNIX_EPOCH).hours;
         assert_eq!((hours.len(), hours[0], hours[47]), (48, (hour(101), 2), (hour(148), 4)));
         assert_eq!(ledger.hours(1, &id, hour(148)).hours, [(hour(148), 4)]);
+        // A million keys that are used in every hour are to fit into memory.
+        let kept = &ledger.keys[&id].hours;
+        assert!(kept.capacity() * size_of_val(&kept[0]) <= 48 * 12, "{}", kept.capacity());
     }
 }

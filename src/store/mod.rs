@@ -21,7 +21,7 @@
 //!    up, the last use never goes back, a batch counts once however often it is sent, and uses of
 //!    keys that are not there are dropped. Figures are read with the number of the asking node's
 //!    last batch that is in them. They are counted by the hour too, each by [`KeyUse::hour`], and
-//!    an hour is kept for two days at the least.
+//!    an hour is kept for two days at the least, whatever a node says whose clock runs fast.
 //!
 //! The suite `store_conformance!` (feature `test-util`) tests these rules on any store.
 //!

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::KeyId;
 
-const HOUR: Duration = Duration::from_hours(1);
+pub(super) const HOUR: Duration = Duration::from_hours(1);
 
 /// How a key has been used.
 ///
@@ -137,6 +137,14 @@ impl KeyUse {
 
 impl StoredHours {
     /// Figures that hold everything of the asking node up to the batch `written`.
+    ///
+    /// ```
+    /// use keygate::store::StoredHours;
+    /// use std::time::UNIX_EPOCH;
+    ///
+    /// let stored = StoredHours::new(3, vec![(UNIX_EPOCH, 12)]);
+    /// assert_eq!((stored.written, stored.hours), (3, vec![(UNIX_EPOCH, 12)]));
+    /// ```
     #[must_use]
     pub fn new(written: u64, hours: Vec<(SystemTime, u64)>) -> Self {
         Self { written, hours }

@@ -98,9 +98,13 @@ pub(crate) fn record_principal(principal: &Principal) {
     CALLER.with_borrow_mut(|caller| {
         let Some(caller) = caller else { return };
         let span = Span::current();
-        span.record("key_id", principal.key_id().as_str());
-        span.record("account", principal.account().as_str());
-        span.record("mode", principal.mode().as_str());
+        // A field that is recorded twice is written twice: a platform that acts for an account has
+        // been noted before.
+        if caller.as_ref().is_none_or(|noted| noted.key_id() != principal.key_id()) {
+            span.record("key_id", principal.key_id().as_str());
+            span.record("account", principal.account().as_str());
+            span.record("mode", principal.mode().as_str());
+        }
         if let Some(account) = principal.on_behalf_of() {
             span.record("on_behalf_of", account.as_str());
         }

@@ -91,6 +91,19 @@ async fn a_layer_further_inside_decides_for_itself() {
     let service = lax.clone().header("x-key").layer(anyone.layer(guarded()));
     let both = request(&[("x-key", key.as_bytes()), ("x-operator", operator.as_bytes())]);
     assert_eq!(send(service, both).await.status, 403);
+    // So does one that finds a key where the layer outside found none.
+    let nobody = lax.clone().allow_anonymous();
+    let only_inside = || request(&[("x-key", key.as_bytes())]);
+    for (inside, expected) in [(&strict, 403), (&other, 403), (&lax, 200)] {
+        let service = nobody.layer(inside.clone().header("x-key").layer(guarded()));
+        assert_eq!(send(service, only_inside()).await.status, expected);
+    }
+    // One that finds none leaves the caller of the layer outside, and decides about its scopes.
+    let anyone = anyone.allow_anonymous();
+    for (inside, expected) in [(anyone.clone().shadow_scope(LinksWrite), 200), (anyone, 403)] {
+        let service = lax.clone().header("x-key").layer(inside.layer(guarded()));
+        assert_eq!(send(service, only_inside()).await.status, expected);
+    }
 }
 
 #[tokio::test]

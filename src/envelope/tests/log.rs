@@ -67,7 +67,7 @@ fn a_request_leaves_one_line_with_its_key_id() {
         "on_behalf_of=\"acct_bakery\"",
     ];
     for field in ["request{", "method=\"GET\""].into_iter().chain(caller) {
-        assert!(handler.contains(field), "{field}: {handler}");
+        assert_eq!(handler.matches(field).count(), 1, "{field}: {handler}");
     }
     let line = &lines[1];
     for field in [

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::{at, found, heard, record, stored};
-use crate::KeyId;
 use crate::store::{KeyStore, KeyUsage, KeyUse, StoredHours, UsageBatch};
+use crate::{Clock, KeyId, SystemClock};
 
 const NODE: u64 = 7;
 const OTHER: u64 = 8;
@@ -191,6 +191,23 @@ pub async fn an_hour_has_every_node_and_no_batch_twice(store: &impl KeyStore) {
     add(store, NODE, 4, &[used(1, u64::MAX, hour(0))]).await;
     let full = hours(store, 1, 0).await.hours.first().map(|(_, requests)| *requests);
     assert!(full >= Some(i64::MAX.unsigned_abs()), "{full:?}");
+}
+
+pub async fn a_clock_that_runs_fast_takes_nobodys_hours(store: &impl KeyStore) {
+    if !store.keeps_usage() {
+        return;
+    }
+    stored(store, 1).await;
+    stored(store, 2).await;
+    // By the clock here: a store may sweep out what is old by its own.
+    let now = SystemClock.wall().duration_since(at(0)).unwrap().as_secs();
+    let (running, fast) = (used(1, 3, now), now + 1_000 * 86_400);
+    add(store, NODE, 1, std::slice::from_ref(&running)).await;
+    // Its own figures neither.
+    add(store, OTHER, 1, &[used(1, 4, fast), used(2, 5, fast)]).await;
+    add(store, NODE, 2, std::slice::from_ref(&running)).await;
+    let first = hours(store, 1, now - 3_600).await.hours.into_iter().next();
+    assert_eq!(first, Some((running.hour(), 6)));
 }
 
 pub async fn usage_is_no_change(store: &impl KeyStore) {
