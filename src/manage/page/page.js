@@ -17,7 +17,7 @@ const PATIENCE = 10000;
 /// Sends a change. Errors come as problem details, whatever the service's own form is.
 async function send(path, body) {
   const headers = { 'content-type': 'application/json', accept: 'application/json, application/problem+json' };
-  const request = { method: 'POST', headers, body: JSON.stringify(body), cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) };
+  const request = { method: 'POST', headers, body: JSON.stringify(body), cache: 'no-store', credentials: 'same-origin', redirect: 'error', signal: AbortSignal.timeout(PATIENCE) };
   const answer = await fetch(new URL(path, here), request);
   const json = await answer.json().catch((error) => {
     // The body may be late as well, and a key's text is in it.
@@ -52,13 +52,18 @@ async function look() {
   const headers = tag ? { 'if-none-match': tag } : {};
   let status = 0;
   try {
-    const answer = await fetch(new URL('api-keys/list' + location.search, here), { headers, cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch(new URL('api-keys/list' + location.search, here), { headers, cache: 'no-store', credentials: 'same-origin', redirect: 'error', signal: AbortSignal.timeout(PATIENCE) });
     status = answer.status;
     if (answer.ok) {
+      const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('list');
+      if (!fresh) throw new Error('something in between has answered');
       tag = answer.headers.get('etag');
-      show(new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('list'));
+      show(fresh);
     }
-  } catch { /* Nobody answers: told below. */ }
+  } catch {
+    // Nobody answers: told below.
+    status = 0;
+  }
   if (status === 401 || status === 403) return say('You are signed out. Reload the page to sign in again.', 'stale');
   const failed = status !== 200 && status !== 304;
   if (failed) say('The figures are not up to date: the service does not answer. Trying again…', 'stale');
@@ -72,7 +77,7 @@ function show(fresh) {
   const rows = (root) => [...root.querySelectorAll('[data-key]')];
   const keys = (root) => rows(root).map((row) => row.dataset.key).join();
   const has = (part) => list().querySelector(part).isEqualNode(fresh.querySelector(part));
-  if (!fresh || fresh.isEqualNode(list())) return;
+  if (fresh.isEqualNode(list())) return;
   if (keys(list()) !== keys(fresh) || rows(fresh).length === 0 || !has('thead') || !has('.pages')) {
     return keepingFocus(() => list().replaceWith(document.adoptNode(fresh)));
   }

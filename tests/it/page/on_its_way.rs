@@ -28,6 +28,9 @@ const SILENCE: &str = "window.patience = [];
         if (signal?.aborted) fail(signal.reason);
     });";
 
+/// Something in between answers in the service's place, as who asks to sign in does.
+const IN_BETWEEN: &str = "window.fetch = async () => new Response('<h1>Sign in</h1>');";
+
 async fn evaluate(browser: &Browser, script: &str) -> Value {
     browser.run(&format!("return {script}"), json!([])).await
 }
@@ -139,6 +142,20 @@ async fn k10_an_answer_that_does_not_come_is_not_waited_for() {
     let patience = evaluate(&browser, "window.patience").await;
     let patience = patience.as_array().unwrap();
     assert!(patience.len() > 1 && patience.iter().all(|it| *it == 10_000), "{patience:?}");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn c5_another_answer_is_not_taken_for_the_service_s() {
+    let server = server();
+    let Some((browser, _loopback)) = visit(&server).await else { return };
+    browser.run(IN_BETWEEN, json!([])).await;
+    browser.says("#note", "the service does not answer").await;
+    browser.click("[data-action=create]").await;
+    browser.fill("#create-name", "n").await;
+    browser.click("#create .primary").await;
+    browser.says("#create [data-problem='']", "look at the list").await;
+    assert_eq!(evaluate(&browser, "document.getElementById('shown').open").await, false);
     browser.close().await;
 }
 
