@@ -6,10 +6,9 @@
 //!
 //! 1. **Each decision is told once**, when it is made: before the request goes on, or before its
 //!    refusal is sent. A layer mounted twice decides once.
-//! 2. **Scopes, and accounts that a platform acts for,** are told to the hook of the `AuthLayer` that
-//!    decided about the caller last, where they are why a request is refused: what `Scoped`,
-//!    `RequireScope` and `OnBehalfOfLayer` let through is not. Not told either is what
-//!    `IdempotencyLayer` and `BasicAuth` decide.
+//! 2. **What is refused further inside**, for want of a scope (`Scoped`, `RequireScope`) or of a
+//!    connected account, is told to the hook of the `AuthLayer` that the request passed last. What
+//!    is let through there is not told, nor what `IdempotencyLayer` and `BasicAuth` decide.
 //! 3. **It runs on the request's way** and must not block: hand over to a channel, or count.
 //! 4. **It changes nothing.** A panic in it is caught and logged once; the decision stands.
 //! 5. **No key is in it.** Nothing tells whose key it was that was refused as unknown or revoked.
@@ -90,10 +89,10 @@ pub enum Decider {
     Auth,
     /// `Scoped` or `RequireScope`.
     Scope,
-    /// `RateLimitLayer`.
-    RateLimit,
     /// `OnBehalfOfLayer`.
     OnBehalfOf,
+    /// `RateLimitLayer`.
+    RateLimit,
 }
 
 /// What is decided. See [the module](self) for an example.
@@ -115,6 +114,19 @@ pub(crate) struct Hook(Option<Arc<Listener>>);
 struct Listener {
     tell: Box<dyn Fn(&Decision<'_>) + Send + Sync>,
     has_panicked: AtomicBool,
+}
+
+impl Decider {
+    /// A short constant name, fit for a metric's label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Scope => "scope",
+            Self::OnBehalfOf => "on_behalf_of",
+            Self::RateLimit => "rate_limit",
+        }
+    }
 }
 
 impl<'r> Decision<'r> {

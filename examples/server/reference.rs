@@ -12,7 +12,10 @@ use aide::transform::TransformOperation;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::HeaderName;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -25,6 +28,10 @@ const DOCUMENT: &str = "/openapi.json";
 /// What the page's program would fetch from elsewhere, and what it shows instead.
 const REMOTE_LOGO: &str = "https://cdn.redoc.ly/redoc/logo-mini.svg";
 const NO_LOGO: &str = "data:,";
+
+/// What both answers say: anybody may keep them, until a new version of the service is known of.
+const SHARED: [(HeaderName, &str); 2] =
+    [(X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, "public, max-age=300")];
 
 /// What both routes answer with, which is known when all routes are.
 #[derive(Default)]
@@ -99,13 +106,13 @@ impl IntoResponse for Page {
             (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
             (CONTENT_SECURITY_POLICY, self.policy),
         ];
-        (headers, self.html).into_response()
+        (SHARED, headers, self.html).into_response()
     }
 }
 
 impl IntoResponse for Document {
     fn into_response(self) -> axum::response::Response {
-        ([(CONTENT_TYPE, "application/json")], self.0).into_response()
+        (SHARED, [(CONTENT_TYPE, "application/json")], self.0).into_response()
     }
 }
 

@@ -1,9 +1,10 @@
 use http::Extensions;
 
 use super::Anonymous;
-use super::watch::Watched;
+use super::watch::{Watched, refused_inside};
+use crate::decision::Decider;
 use crate::scope::Requirement;
-use crate::{ApiError, Principal, Refusal, ScopeName, telemetry};
+use crate::{ApiError, Principal, Refusal, ScopeName, ScopeSet};
 
 const NO_AUTH_LAYER: &str = "no `AuthLayer` ran for this route: put it around the router with \
                              `.layer(…)`, after its routes, and give nested routers a fallback";
@@ -23,14 +24,8 @@ pub(crate) fn caller(extensions: &Extensions) -> Result<Option<&Principal>, Refu
 
 /// The caller, who holds what `R` requires.
 pub(crate) fn authorize<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError> {
-    look::<R>(extensions).inspect_err(|error| {
-        if let Some(refusal) = error.refusal() {
-            telemetry::decided("scope", refusal.as_str(), 1);
-        }
-        if let Some(watched) = Watched::of(extensions) {
-            watched.tell_refused(error, extensions);
-        }
-    })
+    let refused = |error: &ApiError| refused_inside(Decider::Scope, error, extensions);
+    look::<R>(extensions).inspect_err(refused)
 }
 
 fn look<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError> {
@@ -47,9 +42,37 @@ fn look<R: Requirement>(extensions: &Extensions) -> Result<&Principal, ApiError>
         return Err(ApiError::misconfigured(UNDECLARED_SCOPE));
     }
     let missing = R::missing(principal.scopes());
-    match Watched::of(extensions) {
-        Some(watched) if watched.spares(&missing, extensions) => Ok(principal),
-        _ => Err(lacking(principal, missing)),
+    if !spares(&missing, extensions) {
+        let those = those_missing::<R>(principal.scopes(), &missing);
+        let error = lacking(principal, missing);
+        let message = error.message().replacen(THOSE_SCOPES, those, 1);
+        return Err(error.with_message(message));
+    }
+    #[cfg(feature = "idempotency")]
+    super::Demands::note_spared::<R>(extensions, principal.scopes(), &missing);
+    Ok(principal)
+}
+
+/// Whether these scopes are missing and not enforced yet, all of them. Tells of it if so.
+pub(crate) fn spares(missing: &[ScopeName], extensions: &Extensions) -> bool {
+    Watched::of(extensions).is_some_and(|watched| watched.spares(missing, extensions))
+}
+
+/// How an error speaks of several scopes that are all needed.
+const THOSE_SCOPES: &str = " the scopes ";
+
+/// How it speaks of these, which would help.
+fn those_missing<R: Requirement>(held: &ScopeSet, missing: &[ScopeName]) -> &'static str {
+    let is_enough = |left_out: &dyn Fn(&ScopeName) -> bool| {
+        let more = missing.iter().filter(|scope| !left_out(scope));
+        R::is_met(&held.iter().chain(more).cloned().collect())
+    };
+    if missing.iter().all(|one| is_enough(&|scope| scope != one)) {
+        " one of the scopes "
+    } else if missing.iter().any(|one| is_enough(&|scope| scope == one)) {
+        " some of the scopes "
+    } else {
+        THOSE_SCOPES
     }
 }
 

@@ -21,6 +21,20 @@ impl Demands {
         }
     }
 
+    /// Notes what `R` needed but for these scopes, which are missing and not enforced yet.
+    pub(super) fn note_spared<R: Requirement>(
+        request: &Extensions,
+        held: &ScopeSet,
+        missing: &[ScopeName],
+    ) {
+        if let Some(demands) = request.get::<Self>() {
+            let enough = held.iter().chain(missing).cloned().collect();
+            let mut scopes = needed::<R>(&enough);
+            scopes.retain(|scope| !missing.contains(scope));
+            demands.add(scopes);
+        }
+    }
+
     /// All that was noted, each once.
     pub(crate) fn noted(&self) -> Vec<ScopeName> {
         self.0.lock().clone()
@@ -71,5 +85,18 @@ mod tests {
         Demands::note::<LinksWrite>(&request, &both);
         Demands::note::<AllOf<(LinksWrite, LinksRead)>>(&request, &both);
         assert_eq!(demands.noted(), [LinksWrite::NAME, LinksRead::NAME]);
+    }
+
+    #[test]
+    fn of_what_is_in_shadow_mode_only_the_rest_is_noted() {
+        let read = ScopeSet::from_iter([LinksRead::NAME]);
+        let demands = Demands::default();
+        let mut request = Extensions::new();
+        request.insert(demands.clone());
+        Demands::note_spared::<LinksWrite>(&request, &ScopeSet::empty(), &[LinksWrite::NAME]);
+        assert_eq!(demands.noted(), []);
+        let missing = [LinksWrite::NAME];
+        Demands::note_spared::<AllOf<(LinksRead, LinksWrite)>>(&request, &read, &missing);
+        assert_eq!(demands.noted(), [LinksRead::NAME]);
     }
 }

@@ -132,6 +132,7 @@ pub(super) fn is_failure(refusal: &Refusal) -> bool {
         | Refusal::RateLimited
         | Refusal::LimiterFailed
         | Refusal::TooManyFailures { .. }
+        | Refusal::WrongPassword
         | Refusal::MalformedOnBehalfOf
         | Refusal::UnconnectedAccount
         | Refusal::UnverifiedAccount
@@ -183,6 +184,7 @@ mod tests {
             (Refusal::RateLimited, false),
             (Refusal::LimiterFailed, false),
             (Refusal::TooManyFailures { wait: Duration::ZERO }, false),
+            (Refusal::WrongPassword, false),
             (Refusal::MalformedOnBehalfOf, false),
             (Refusal::UnconnectedAccount, false),
             (Refusal::UnverifiedAccount, false),

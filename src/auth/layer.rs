@@ -184,8 +184,8 @@ impl AuthLayer {
         self.with(|rules| rules.guard = rules.guard.clone().switched_off())
     }
 
-    /// Has this function told of each decision about a key, of the scopes that callers lack, and of
-    /// the accounts that a platform may not act for.
+    /// Has this function told of each decision about a key, and of what is refused further inside
+    /// for want of a scope or a connected account.
     ///
     /// It runs on the request's way and must not block. [`decision`](crate::decision) has the rules
     /// and an example. Nobody is told unless set.
@@ -232,13 +232,15 @@ impl AuthLayer {
     /// What a document says about it.
     #[cfg(any(feature = "openapi", feature = "utoipa"))]
     pub(crate) fn outline(&self) -> super::Outline {
-        let Rules { keyring, sources, anonymous, https, guard, .. } = &*self.rules;
+        let Rules { keyring, sources, anonymous, https, guard, watch, .. } = &*self.rules;
+        let shadow = watch.as_ref().map(|watched| watched.shadow.clone());
         super::Outline {
             headers: sources.others().to_vec(),
             anonymous: *anonymous,
             https: *https,
             limits_failures: !guard.is_off(),
             scopes: keyring.catalogue(),
+            shadow: shadow.unwrap_or_default(),
         }
     }
 

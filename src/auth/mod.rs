@@ -102,9 +102,9 @@ mod watch;
 #[cfg(test)]
 pub(crate) mod tests;
 
-#[cfg(feature = "idempotency")]
-pub(crate) use authorize::lacking;
 pub(crate) use authorize::{authorize, caller};
+#[cfg(feature = "idempotency")]
+pub(crate) use authorize::{lacking, spares};
 pub(crate) use cache_control::CacheControl;
 #[cfg(feature = "idempotency")]
 pub(crate) use demands::Demands;
@@ -114,7 +114,7 @@ pub use layer::AuthLayer;
 pub(crate) use layer::header_name;
 pub use require_scope::{RequireScope, RequireScopeFuture, RequireScopeService};
 pub use service::Auth;
-pub(crate) use watch::Watched;
+pub(crate) use watch::refused_inside;
 
 /// What an `AuthLayer` was told, as far as it shows from outside.
 #[cfg(any(feature = "openapi", feature = "utoipa"))]
@@ -126,6 +126,8 @@ pub(crate) struct Outline {
     pub(crate) https: bool,
     pub(crate) limits_failures: bool,
     pub(crate) scopes: crate::Catalogue,
+    /// Those that are not enforced yet.
+    pub(crate) shadow: Vec<crate::ScopeName>,
 }
 
 /// The mark of a request that was let in without a key, among its extensions.

@@ -13,7 +13,7 @@ pub(super) type Watch = Option<Arc<Watched>>;
 
 /// What such a layer leaves to who decides about a request that it let through.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Watched {
+pub(super) struct Watched {
     pub(super) hook: Hook,
     pub(super) shadow: Vec<ScopeName>,
 }
@@ -85,7 +85,7 @@ impl Rules {
 
 impl Watched {
     /// Of the layer that decided about the caller last.
-    pub(crate) fn of(request: &Extensions) -> Option<&Self> {
+    pub(super) fn of(request: &Extensions) -> Option<&Self> {
         let mark = request.get::<Mark>()?;
         let is_of_caller = mark.has_caller || request.get::<Principal>().is_none();
         is_of_caller.then_some(&*mark.watched)
@@ -106,19 +106,17 @@ impl Watched {
         }
         spared
     }
+}
 
-    pub(super) fn tell_refused(&self, error: &ApiError, request: &Extensions) {
-        self.hook.tell(|| Decision {
+/// Counts a refusal of somebody inside, and tells it to the layer that the request passed last.
+pub(crate) fn refused_inside(by: Decider, error: &ApiError, request: &Extensions) {
+    if let Some(refusal) = error.refusal() {
+        telemetry::decided(by.as_str(), refusal.as_str(), 1);
+    }
+    if let Some(watched) = Watched::of(request) {
+        watched.hook.tell(|| Decision {
             refusal: error.refusal(),
             missing: error.missing_scopes(),
-            ..Decision::new(Decider::Scope, Verdict::Refused, request)
-        });
-    }
-
-    /// As [`Self::tell_refused`], of a layer inside that has no hook of its own.
-    pub(crate) fn tell_refused_by(&self, by: Decider, refusal: &Refusal, request: &Extensions) {
-        self.hook.tell(|| Decision {
-            refusal: Some(refusal),
             ..Decision::new(by, Verdict::Refused, request)
         });
     }

@@ -50,6 +50,8 @@ pub enum Refusal {
         /// Until the next one is looked at.
         wait: Duration,
     },
+    /// The password of who manages keys is not the one that was sent, or the user is another.
+    WrongPassword,
     /// The header that names a connected account is empty, repeated or not an id.
     MalformedOnBehalfOf,
     /// The account is unknown or not connected to the caller's.
@@ -95,6 +97,7 @@ impl Refusal {
             Self::RateLimited => "rate_limited",
             Self::LimiterFailed => "limiter_failed",
             Self::TooManyFailures { .. } => "too_many_failures",
+            Self::WrongPassword => "wrong_password",
             Self::MalformedOnBehalfOf => "malformed_on_behalf_of",
             Self::UnconnectedAccount => "unconnected_account",
             Self::UnverifiedAccount => "unverified_account",

@@ -28,7 +28,8 @@ impl From<Refusal> for ApiError {
             | Refusal::Revoked
             | Refusal::Expired { .. }
             | Refusal::NotYetValid { .. }
-            | Refusal::ForeignRecord => ErrorCode::InvalidApiKey,
+            | Refusal::ForeignRecord
+            | Refusal::WrongPassword => ErrorCode::InvalidApiKey,
             Refusal::LookupFailed
             | Refusal::CircuitOpen
             | Refusal::LimiterFailed

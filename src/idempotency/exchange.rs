@@ -17,7 +17,7 @@ use super::keeper::Unanswered;
 use super::key::IdempotencyKey;
 use super::layer::{Config, Sharing};
 use super::{Begin, Begun, Fingerprint, Finish, Lease, OperationId, Token};
-use crate::auth::{Demands, caller, lacking};
+use crate::auth::{Demands, caller, lacking, spares};
 use crate::{ApiError, ErrorBody, Principal, Refusal, telemetry};
 
 /// A request with a key, as the layer outside and the extractor inside see it.
@@ -101,14 +101,14 @@ impl Exchange {
                 let (told, stage) = self.ask(operation, fingerprint, first).await;
                 *self.stage.lock() = stage;
                 if let Some(told) = told {
-                    return answered(told, caller);
+                    return answered(told, (caller, &parts.extensions));
                 }
                 telemetry::idempotency("run");
                 Ok(Entry::Run)
             }
             Boarding::Later(later) => {
                 let told = timeout(self.config.times.deadline, later.told()).await;
-                answered(told.unwrap_or(Told::Failed), caller)
+                answered(told.unwrap_or(Told::Failed), (caller, &parts.extensions))
             }
         }
     }
@@ -257,7 +257,7 @@ fn principal(extensions: &Extensions) -> Result<&Principal, Refusal> {
 }
 
 /// How a request goes on that is not the one to be carried out.
-fn answered(told: Told, caller: &Principal) -> Result<Entry, ApiError> {
+fn answered(told: Told, caller: (&Principal, &Extensions)) -> Result<Entry, ApiError> {
     telemetry::idempotency(told.outcome());
     match told {
         Told::Running => Err(Refusal::IdempotencyKeyInUse.into()),
@@ -272,12 +272,16 @@ fn answered(told: Told, caller: &Principal) -> Result<Entry, ApiError> {
     }
 }
 
-/// A caller who may not do any more what was done is not told what came of it.
-fn replay(answer: Answer, caller: &Principal) -> Result<Entry, ApiError> {
+/// A caller who may not do any more what was done is not told what came of it. One who lacks only
+/// what is in shadow mode might do it again, and so is.
+fn replay(
+    answer: Answer,
+    (caller, extensions): (&Principal, &Extensions),
+) -> Result<Entry, ApiError> {
     let mut missing = answer.scopes;
     missing.retain(|scope| !caller.scopes().contains(scope));
     match answer.content {
-        _ if !missing.is_empty() => Err(lacking(caller, missing)),
+        _ if !missing.is_empty() && !spares(&missing, extensions) => Err(lacking(caller, missing)),
         Content::Given => Err(Refusal::AnswerNotKept.into()),
         content => Ok(Entry::Replay(content)),
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::time::{self, MissedTickBehavior};
 
-use super::policy::{END_OF_CALENDAR, on_calendar, to_micros};
+use super::policy::{END_OF_CALENDAR, check_reason, on_calendar, to_micros};
 use super::{Inner, IssuedKey, KeyUpdate, Keyring, KeyringError, NewKey};
 use crate::store::{KeyRecord, Outcome, Rotation, StoreError};
 use crate::{ApiKey, KeyHash, KeyId, KeyKind, Mode};
@@ -22,7 +22,7 @@ impl Keyring {
     /// # Errors
     ///
     /// [`KeyringError::Invalid`] names what is against the policy: an unknown scope or plan, a mode
-    /// or kind without a format, a name that is empty or too long, an expiry in the past or too far
+    /// or kind without a format, a name that is empty, too long or not to be read, an expiry in the past or too far
     /// away. [`KeyringError::Store`] or [`KeyringError::OutcomeUnknown`] if the store fails.
     ///
     /// # Cancel safety
@@ -99,17 +99,20 @@ impl Keyring {
         self.revoke_with(id, None).await
     }
 
-    /// Revokes a key as [`Self::revoke`] does, and notes why.
+    /// Revokes a key as [`Self::revoke`] does, and notes why: a line of up to 500 characters.
     ///
     /// # Errors
     ///
-    /// As [`Self::revoke`].
+    /// [`KeyringError::Invalid`] for a reason that is longer or has control characters, or such as
+    /// turn the direction of the text; else as [`Self::revoke`].
     pub async fn revoke_because(
         &self,
         id: &KeyId,
         reason: impl Into<String>,
     ) -> Result<KeyRecord, KeyringError> {
-        self.revoke_with(id, Some(reason.into())).await
+        let reason = reason.into();
+        check_reason(&reason)?;
+        self.revoke_with(id, Some(reason)).await
     }
 
     /// Issues a successor, and ends the predecessor after `overlap`.

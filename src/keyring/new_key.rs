@@ -214,6 +214,19 @@ impl KeyFilter {
     /// Only those whose name has this text in it.
     ///
     /// Letters of ASCII match in either case; `%` and `_` stand for themselves.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use keygate::{KeyFilter, KeyFormat, Keyring, MemoryStore, NewKey};
+    ///
+    /// let keys = Keyring::builder(MemoryStore::new(), KeyFormat::base62("ck", 32)?).build()?;
+    /// let plugin = keys.issue(NewKey::named("WooCommerce plugin")).await?;
+    /// keys.issue(NewKey::named("Till app")).await?;
+    /// let found = keys.list(KeyFilter::default().search("commerce")).await?;
+    /// assert_eq!(found.records.len(), 1);
+    /// assert_eq!(&found.records[0].id, plugin.id());
+    /// # Ok(()) }
+    /// ```
     pub fn search(mut self, text: impl Into<String>) -> Self {
         self.search = Some(text.into());
         self

@@ -9,6 +9,9 @@ use crate::{AccountId, ApiKey, KeyHash, KeyId, PlanName, ScopeName};
 /// The longest name of a key, in characters.
 const MAX_NAME: usize = 100;
 
+/// The longest reason of a revocation, in characters.
+const MAX_REASON: usize = 500;
+
 /// 9999-12-01, the last month that RFC 3339 can write in any time zone, in seconds since 1970.
 pub(super) const END_OF_CALENDAR: Duration = Duration::from_secs(253_399_622_400);
 
@@ -168,14 +171,107 @@ fn check_name(name: &str) -> Result<(), KeyringError> {
     if name.trim().is_empty() {
         return Err(KeyringError::invalid("name", "must not be empty"));
     }
-    if name.chars().count() > MAX_NAME {
+    if name.chars().all(is_invisible) {
+        return Err(KeyringError::invalid("name", "must have a character that can be seen"));
+    }
+    check_line("name", name, MAX_NAME)
+}
+
+/// Checks why a key is revoked.
+pub(super) fn check_reason(reason: &str) -> Result<(), KeyringError> {
+    check_line("reason", reason, MAX_REASON)
+}
+
+/// Checks a text that lists show beside others, and that every store can keep: Postgres has no
+/// NUL in a text.
+fn check_line(field: &'static str, text: &str, most: usize) -> Result<(), KeyringError> {
+    if text.chars().count() > most {
+        return Err(KeyringError::invalid(field, format!("must have at most {most} characters")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(KeyringError::invalid(field, "must not have control characters"));
+    }
+    if text.chars().any(turns_direction) {
         return Err(KeyringError::invalid(
-            "name",
-            format!("must have at most {MAX_NAME} characters"),
+            field,
+            "must not have characters that turn the direction of the text",
         ));
     }
-    if name.chars().any(char::is_control) {
-        return Err(KeyringError::invalid("name", "must not have control characters"));
-    }
     Ok(())
+}
+
+/// Embeddings, overrides and isolates of Unicode's bidirectional algorithm (UAX 9, table 4): one
+/// that is left open makes what stands after it, or before, read as something else.
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Spaces, and what Unicode draws nothing for: `Default_Ignorable_Code_Point` and the empty
+/// pattern of braille.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a text, if anything is.
+    fn problem(checked: Result<(), KeyringError>) -> String {
+        match checked {
+            Ok(()) => String::new(),
+            Err(KeyringError::Invalid { field, problem }) => format!("{field}: {problem}"),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_name_can_be_seen_and_reads_as_it_is_written() {
+        let (long, longest) = ("a".repeat(101), "a".repeat(100));
+        let turned = "name: must not have characters that turn the direction of the text";
+        let unseen = "name: must have a character that can be seen";
+        for (name, expected) in [
+            ("WooCommerce plugin", ""),
+            ("متجر", ""),
+            ("חנות (test)", ""),
+            ("👩\u{200d}🔧 Ana's", ""),
+            ("می\u{200c}خواهم", ""),
+            (&longest, ""),
+            (&long, "name: must have at most 100 characters"),
+            ("", "name: must not be empty"),
+            (" \u{3000}", "name: must not be empty"),
+            ("\u{200b}", unseen),
+            (" \u{feff}\u{2060} ", unseen),
+            ("\u{2800}", unseen),
+            ("a\nb", "name: must not have control characters"),
+            ("safe\u{202e}evil", turned),
+            ("\u{2066}a\u{2069}", turned),
+        ] {
+            assert_eq!(problem(check_name(name)), expected, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_a_line_that_every_store_can_keep() {
+        let (long, longest) = ("a".repeat(501), "é".repeat(500));
+        for (reason, expected) in [
+            ("", ""),
+            ("leaked \"here\"", ""),
+            (&longest, ""),
+            (&long, "reason: must have at most 500 characters"),
+            ("a\0b", "reason: must not have control characters"),
+            ("a\nb", "reason: must not have control characters"),
+            ("\u{202e}", "reason: must not have characters that turn the direction of the text"),
+        ] {
+            assert_eq!(problem(check_reason(reason)), expected, "{reason:?}");
+        }
+    }
 }

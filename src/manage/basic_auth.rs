@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use super::Gate;
 use crate::client_ip::{self, TrustedProxies};
 use crate::rate_limit::Attempts;
-use crate::{ApiError, Clock, ErrorType, Quota, Refusal, SystemClock};
+use crate::{ApiError, Clock, ErrorType, Quota, Refusal, SystemClock, telemetry};
 
 /// How many wrong guesses an address has: ten at once, then six a minute.
 const GUESSES: Quota = Quota::per_minute(6).burst(10);
@@ -24,7 +24,8 @@ const GUESSES: Quota = Quota::per_minute(6).burst(10);
 /// Credentials are compared in constant time, as hashes. Wrong guesses are limited for each client
 /// address, IPv6 by /64: ten at once, then one each ten seconds. Past that an address gets 429,
 /// also for the right password, until its time has come. Without the peer's address (no
-/// `ConnectInfo` and no [`Peer`](crate::Peer)) all guesses share one limit. Basic sends the
+/// `ConnectInfo` and no [`Peer`](crate::Peer)) all guesses share one limit. What is refused is in the
+/// log by its [`Refusal`], and in the metrics `by` the `operator`. Basic sends the
 /// password with every request: use it behind TLS or on loopback only.
 ///
 /// [RFC 7617]: https://www.rfc-editor.org/rfc/rfc7617
@@ -38,8 +39,15 @@ pub struct BasicAuth {
 
 impl BasicAuth {
     /// The user and password to ask for. A user's name has no colon.
+    ///
+    /// # Panics
+    ///
+    /// If either is empty, as an environment variable is that somebody forgot to set: the gate
+    /// would stand open.
     #[must_use]
     pub fn new(user: &str, password: &str) -> Self {
+        assert!(!user.is_empty(), "the operator's name must not be empty");
+        assert!(!password.is_empty(), "the operator's password must not be empty");
         Self {
             expected: digest(format!("{user}:{password}").as_bytes()),
             attempts: Attempts::new("operator", GUESSES, Arc::new(SystemClock)),
@@ -63,27 +71,34 @@ impl BasicAuth {
 
     fn decide(&self, request: &Parts) -> Result<(), ApiError> {
         let mut values = request.headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(challenge());
+        let value = match (values.next(), values.next()) {
+            (Some(value), None) => value,
+            (None, _) => return Err(challenge(Refusal::MissingCredential)),
+            (Some(_), Some(_)) => return Err(challenge(Refusal::AmbiguousCredentials)),
         };
         let address = client_ip::client_ip(&request.headers, &request.extensions, &self.proxies);
         let address = address.unwrap_or(IpAddr::from([0, 0, 0, 0]));
         let Some(sent) = credentials(value) else {
             let counted = self.attempts.fail(address).map_err(too_many);
-            return Err(counted.err().unwrap_or_else(challenge));
+            let malformed = || challenge(Refusal::MalformedCredential);
+            return Err(counted.err().unwrap_or_else(malformed));
         };
         let attempt = self.attempts.begin(address, bits(&sent)).map_err(too_many)?;
         if sent.ct_eq(&self.expected).into() {
             return Ok(());
         }
         attempt.fail();
-        Err(challenge())
+        Err(challenge(Refusal::WrongPassword))
     }
 }
 
 impl Gate for BasicAuth {
     async fn admit(&self, request: &Parts) -> Result<(), ApiError> {
-        self.decide(request)
+        self.decide(request).inspect_err(|error| {
+            if let Some(refusal) = error.refusal() {
+                telemetry::decided("operator", refusal.as_str(), 1);
+            }
+        })
     }
 }
 
@@ -93,13 +108,14 @@ impl std::fmt::Debug for BasicAuth {
     }
 }
 
-fn challenge() -> ApiError {
+fn challenge(refusal: Refusal) -> ApiError {
     ApiError::custom(
         http::StatusCode::UNAUTHORIZED,
         ErrorType::Authentication,
         "invalid_credentials",
         "The operator's credentials are needed.",
     )
+    .with_refusal(refusal)
     .with_challenge(HeaderValue::from_static("Basic realm=\"keys\", charset=\"UTF-8\""))
 }
 
@@ -125,4 +141,47 @@ fn credentials(value: &HeaderValue) -> Option<[u8; 32]> {
 /// Hashes are of one length, so that comparing them tells nothing of the password's.
 fn digest(credentials: &[u8]) -> [u8; 32] {
     Sha256::digest(credentials).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn nobody_is_let_in_for_knowing_nothing() {
+        for (user, password, constructs) in [
+            ("operator", "", false),
+            ("", "open sesame", false),
+            ("", "", false),
+            ("operator", "open sesame", true),
+        ] {
+            let constructed = catch_unwind(|| BasicAuth::new(user, password));
+            assert_eq!(constructed.is_ok(), constructs, "{user:?} {password:?}");
+        }
+    }
+
+    #[test]
+    fn the_log_is_told_why_an_operator_was_refused() {
+        let gate = BasicAuth::new("operator", "open sesame");
+        let basic = |credentials: &str| format!("Basic {}", BASE64_STANDARD.encode(credentials));
+        let (right, wrong) = (basic("operator:open sesame"), basic("operator:closed"));
+        for (sent, refusal) in [
+            (&[&*right][..], None),
+            (&[], Some(Refusal::MissingCredential)),
+            (&["Bearer x"], Some(Refusal::MalformedCredential)),
+            (&[&right, &right], Some(Refusal::AmbiguousCredentials)),
+            (&[&wrong], Some(Refusal::WrongPassword)),
+        ] {
+            let mut request = http::Request::new(());
+            for value in sent {
+                request.headers_mut().append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            let decided = gate.decide(&request.into_parts().0);
+            let error = decided.err();
+            assert_eq!(error.as_ref().and_then(ApiError::refusal), refusal.as_ref(), "{sent:?}");
+            assert!(error.is_none_or(|error| error.code() == "invalid_credentials"));
+        }
+    }
 }

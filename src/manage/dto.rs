@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::rate_limit::InvalidQuota;
 use crate::store::{KeyRecord, KeyStatus, KeyUsage};
 use crate::{
     AccountId, ApiError, KeyKind, KeyUpdate, Keyring, Mode, NewKey, PlanName, Quota, ScopeName,
@@ -235,8 +236,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
 impl QuotaBody {
     fn into_quota(self) -> Result<Quota, ApiError> {
         let burst = self.burst.unwrap_or(self.per_minute);
-        Quota::try_new(self.per_minute, MINUTE, burst)
-            .map_err(|invalid| ApiError::invalid_field("quota", invalid.to_string()))
+        Quota::try_new(self.per_minute, MINUTE, burst).map_err(|invalid| match invalid {
+            InvalidQuota::ZeroCount => {
+                ApiError::invalid_field("quota.per_minute", "must be at least 1")
+            }
+            InvalidQuota::ZeroBurst => ApiError::invalid_field("quota.burst", "must be at least 1"),
+            InvalidQuota::TooFast => {
+                ApiError::invalid_field("quota.per_minute", invalid.to_string())
+            }
+            InvalidQuota::TooSlow => ApiError::invalid_field("quota.burst", invalid.to_string()),
+        })
     }
 }
 

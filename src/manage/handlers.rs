@@ -5,7 +5,6 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
-use serde::Deserialize;
 
 use super::dto::{
     self, HourView, IssueBody, IssuedView, KeyView, Listed, Page, RevokeBody, RotateBody,
@@ -14,11 +13,10 @@ use super::dto::{
 use crate::store::{KeyRecord, KeyUsage};
 use crate::{ApiError, ErrorCode, IssuedKey, Json, KeyFilter, KeyId, Keyring, KeyringError};
 
-/// The longest reason of a revocation, in characters.
-const MAX_REASON: usize = 500;
+/// The longest text that is searched for, in characters: no name is longer.
+const MAX_SEARCH: usize = 100;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub(super) struct ListQuery {
     pub(super) status: Option<String>,
     pub(super) mode: Option<String>,
@@ -30,11 +28,12 @@ pub(super) struct ListQuery {
 
 pub(super) async fn list(
     State(keyring): State<Keyring>,
-    query: Result<Query<ListQuery>, QueryRejection>,
+    fields: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Json<Page>, ApiError> {
-    let Query(query) =
-        query.map_err(|rejection| ApiError::invalid_field("query", rejection.body_text()))?;
-    let page = keyring.list(query.into_filter(&keyring)?).await.map_err(to_api_error)?;
+    let Query(fields) =
+        fields.map_err(|rejection| ApiError::invalid_field("query", rejection.body_text()))?;
+    let filter = ListQuery::new(fields)?.into_filter(&keyring)?;
+    let page = keyring.list(filter).await.map_err(to_api_error)?;
     let ids: Vec<_> = page.records.iter().map(|record| record.id.clone()).collect();
     let usage = keyring.usage_of(&ids).await.map_err(to_api_error)?;
     let keys = page.records.into_iter().zip(usage);
@@ -89,10 +88,6 @@ pub(super) async fn revoke(
     // The reason is optional, and so is the object around it.
     let body = if body.is_empty() { RevokeBody::default() } else { Json::from_bytes(&body)?.0 };
     let revoked = match body.reason {
-        Some(reason) if reason.chars().count() > MAX_REASON => {
-            let problem = format!("must have at most {MAX_REASON} characters");
-            return Err(ApiError::invalid_field("reason", problem));
-        }
         Some(reason) => keyring.revoke_because(&id, reason).await,
         None => keyring.revoke(&id).await,
     };
@@ -118,6 +113,26 @@ pub(super) async fn scopes(State(keyring): State<Keyring>) -> Json<Listed<ScopeV
 }
 
 impl ListQuery {
+    /// Each field by its name, so that what is wrong is told of the field that it is wrong with.
+    fn new(fields: Vec<(String, String)>) -> Result<Self, ApiError> {
+        let mut query = Self::default();
+        for (name, value) in fields {
+            let field = match name.as_str() {
+                "status" => &mut query.status,
+                "mode" => &mut query.mode,
+                "account" => &mut query.account,
+                "search" => &mut query.search,
+                "limit" => &mut query.limit,
+                "cursor" => &mut query.cursor,
+                _ => return Err(ApiError::invalid_field(name, "is not a known field")),
+            };
+            if field.replace(value).is_some() {
+                return Err(ApiError::invalid_field(name, "must be given once"));
+            }
+        }
+        Ok(query)
+    }
+
     /// An empty value is one that is not given: forms send those.
     pub(super) fn into_filter(self, keyring: &Keyring) -> Result<KeyFilter, ApiError> {
         let given = |value: Option<String>| value.filter(|value| !value.is_empty());
@@ -132,6 +147,10 @@ impl ListQuery {
             filter = filter.account(dto::account(&id)?);
         }
         if let Some(text) = given(self.search) {
+            if text.chars().count() > MAX_SEARCH {
+                let problem = format!("must have at most {MAX_SEARCH} characters");
+                return Err(ApiError::invalid_field("search", problem));
+            }
             filter = filter.search(text);
         }
         if let Some(limit) = given(self.limit) {

@@ -4,8 +4,10 @@
 //!    passes first, also those to unknown paths. (axum hands a nested router all but the prefix
 //!    with a bare slash: that is the outer router's 404.)
 //! 2. **Changes come from its own pages or from programs**: they need
-//!    `Content-Type: application/json`, and neither an `Origin` of another site nor a
-//!    `Sec-Fetch-Site` that tells of one. A page elsewhere cannot use an operator's credentials.
+//!    `Content-Type: application/json`, and neither a `Sec-Fetch-Site` that tells of another site
+//!    nor, without one, an `Origin` that is not their `Host`. A page elsewhere cannot use an
+//!    operator's credentials. Browsers before 2023, and all over plain HTTP, send no
+//!    `Sec-Fetch-Site`: for them a proxy in front has to keep `Host`.
 //! 3. **A key's text is in one answer only**, the one that issues it. Every answer is `no-store`
 //!    but the page's own files, which hold no key and never change under their address.
 //! 4. **Errors are [`ApiError`]s**, written by the service's own envelope. A request that accepts
@@ -27,7 +29,11 @@
 //! 4. **A new key's text** is in the page from the answer until its dialog is closed: in no
 //!    address, no storage and no reload.
 //! 5. **Figures move** while the page is in sight: it looks every 2 s and is sent the list only if
-//!    that has changed.
+//!    that has changed. No answer is waited for longer than 10 s.
+//! 6. **A key with a successor** tells its last use after the rotation, or how long there was none.
+//!    It is called safe to revoke after 25 hours without: a day for who comes once in a day, and an
+//!    hour for who is late. Who comes less often is not known of. While usage cannot be written, or
+//!    some was lost, nothing is called safe.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -80,7 +86,8 @@
 //! its `expires_at`. `requests` and `last_used_at` count the successful authentications of all
 //! nodes: those of this one at once, those of others once they have written them, each second.
 //! An hour's are counted likewise, see [`Keyring::hourly_usage`], and its `hour` is its beginning.
-//! `search` finds the keys with this text in their name; letters of ASCII match in either case.
+//! `search` finds the keys with this text in their name; letters of ASCII match in either case. It
+//! has at most 100 characters.
 //! `limit` is 1 to 200, 50 unless set. A quota is `{"per_minute":N,"burst":N}`, the burst N unless
 //! given. Times are RFC 3339 in UTC. Modes are called as the keyring's formats call them.
 //!

@@ -7,10 +7,10 @@ use pin_project_lite::pin_project;
 use tower::Service;
 
 use super::accounts::Asking;
-use crate::auth::{Gate, Question, Watched, admit};
+use crate::auth::{Gate, Question, admit, refused_inside};
 use crate::decision::Decider;
 use crate::error::respond;
-use crate::{ApiError, ErrorBody, Principal, Refusal, telemetry};
+use crate::{ApiError, ErrorBody, Principal, Refusal};
 
 pin_project! {
     /// The answer of [`OnBehalfOf`](super::OnBehalfOf): the inner service's, or a refusal.
@@ -70,9 +70,7 @@ impl Question for Asked {
 
 /// The answer to a request that was refused.
 pub(super) fn refuse<B: ErrorBody>(refusal: Refusal, request: &Extensions) -> Response<B> {
-    telemetry::decided("on_behalf_of", refusal.as_str(), 1);
-    if let Some(watched) = Watched::of(request) {
-        watched.tell_refused_by(Decider::OnBehalfOf, &refusal, request);
-    }
-    respond(ApiError::from(refusal), request)
+    let error = ApiError::from(refusal);
+    refused_inside(Decider::OnBehalfOf, &error, request);
+    respond(error, request)
 }

@@ -9,8 +9,7 @@ use tower_layer::Layer;
 
 use super::*;
 use crate::auth::tests::fixture::*;
-use crate::auth::tests::watch::Notes;
-use crate::decision::{Decider, Verdict};
+use crate::decision::Decider;
 use crate::{
     AccountId, AuthLayer, ManualClock, Mode, NewKey, Principal, RequireScope, Scope, ScopeSet,
 };
@@ -183,35 +182,6 @@ async fn p9_an_empty_repeated_or_malformed_header_is_400_and_never_the_platform_
 }
 
 #[tokio::test]
-async fn what_it_refuses_is_told_once_to_the_auth_layer_outside() {
-    let (stack, notes) = (Stack::new(&Accounts::default()).await, Notes::default());
-    let auth = AuthLayer::new(stack.fixture.keys.clone()).allow_anonymous();
-    let auth = auth.on_decision(notes.taking());
-    // Mounted twice it decides once.
-    let inner = stack.layer.layer(stack.layer.layer(stack.fixture.inner()));
-    let service = auth.layer(inner);
-    let platform = Some("acct_platform".to_owned());
-    for (key, account, refusal, principal) in [
-        (Some(&stack.key), "acct bakery", "malformed_on_behalf_of", platform.clone()),
-        // Looked up, and then cached.
-        (Some(&stack.key), "acct_nobody", "unconnected_account", platform.clone()),
-        (Some(&stack.key), "acct_nobody", "unconnected_account", platform.clone()),
-        (Some(&stack.key), "acct_newcomer", "unverified_account", platform),
-        (None, "acct_bakery", "missing_credential", None),
-    ] {
-        let mut sent = key.map_or_else(|| request(&[]), |key| with_bearer(key));
-        sent.headers_mut().insert("x-on-behalf-of", account.parse().unwrap());
-        send(service.clone(), sent).await;
-        let told = (Decider::OnBehalfOf, Verdict::Refused, Some(refusal), principal, Vec::new());
-        assert_eq!(notes.take()[1..], [told]);
-    }
-    let mut sent = with_bearer(&stack.key);
-    sent.headers_mut().insert("x-on-behalf-of", "acct_bakery".parse().unwrap());
-    assert_eq!(send(service, sent).await.status, 200);
-    assert_eq!(notes.take().len(), 1, "what it lets through is not");
-}
-
-#[tokio::test]
 async fn a_change_is_seen_once_invalidate_has_returned() {
     let accounts = Accounts::default();
     let stack = Stack::new(&accounts).await;
@@ -354,4 +324,28 @@ async fn a_look_up_that_is_dropped_gives_the_inner_permit_back() {
     let waiting = service.ready().await.unwrap().call(sent);
     drop(waiting);
     service.ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_to_the_layer_that_knows_the_platform() {
+    let stack = Stack::new(&Accounts::default()).await;
+    let (notes, told) = std::sync::mpsc::channel();
+    let auth = AuthLayer::new(stack.fixture.keys.clone()).on_decision(move |decision| {
+        let platform = decision.principal.map(|caller| caller.account().to_string());
+        let reason = decision.refusal.map(crate::Refusal::as_str);
+        notes.send((decision.by, reason, platform)).unwrap();
+    });
+    let service = auth.layer(stack.layer.layer(shows_the_caller()));
+    let bearer = format!("Bearer {}", stack.key);
+    for (account, reason) in [
+        ("acct_stranger", "unconnected_account"),
+        ("acct_newcomer", "unverified_account"),
+        ("two words", "malformed_on_behalf_of"),
+    ] {
+        let lines = [("authorization", bearer.as_bytes()), ("x-on-behalf-of", account.as_bytes())];
+        send(service.clone(), request(&lines)).await;
+        let told: Vec<_> = told.try_iter().skip(1).collect();
+        let platform = Some("acct_platform".to_owned());
+        assert_eq!(told, [(Decider::OnBehalfOf, Some(reason), platform)]);
+    }
 }

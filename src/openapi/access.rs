@@ -54,6 +54,13 @@ impl Access {
         }
     }
 
+    /// Which of these scopes it names.
+    pub(super) fn names<'s>(&self, scopes: &'s [String]) -> Vec<&'s str> {
+        let Self::Key(ways) = self else { return Vec::new() };
+        let is_named = |scope: &&String| ways.iter().any(|way| way.contains(scope));
+        scopes.iter().filter(is_named).map(String::as_str).collect()
+    }
+
     /// A set of scopes that is enough; empty where none is needed.
     pub(super) fn example(&self) -> &[String] {
         match self {

@@ -37,11 +37,15 @@ pub(super) struct Auth {
     pub(super) limits_failures: bool,
     /// The scopes that keys can be issued with: names and what they grant.
     pub(super) scopes: Vec<(String, String)>,
+    /// Scopes that are not enforced yet.
+    pub(super) shadow: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Limit {
     pub(super) ietf: bool,
+    /// Whether its headers stand on every answer.
+    pub(super) always: bool,
 }
 
 impl Layers {
@@ -50,7 +54,7 @@ impl Layers {
         Self::default()
     }
 
-    /// The one that verifies keys.
+    /// The one that verifies keys. A scope in shadow mode is told of as one that is not enforced yet.
     pub fn auth(mut self, layer: &AuthLayer) -> Self {
         let outline = layer.outline();
         let scopes = outline.scopes.iter();
@@ -62,13 +66,16 @@ impl Layers {
             scopes: scopes
                 .map(|scope| (scope.name.to_string(), scope.description.into()))
                 .collect(),
+            shadow: outline.shadow.iter().map(ToString::to_string).collect(),
         });
         self
     }
 
-    /// The one that limits how often callers call.
+    /// The one that limits how often callers call. In shadow mode it shows nowhere.
     pub fn rate_limit(mut self, layer: &RateLimitLayer) -> Self {
-        self.outline.limit = Some(Limit { ietf: layer.has_ietf_headers() });
+        let limit = layer.outline();
+        self.outline.limit =
+            limit.map(|limit| Limit { ietf: limit.has_ietf_headers, always: limit.counts_all });
         self
     }
 

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -49,7 +50,12 @@ impl<'l> Pen<'l> {
                 headers::tell_how_long(parameter, seconds);
             }
         }
-        if let Some(sentence) = mark.access.sentence() {
+        if let Some(mut sentence) = mark.access.sentence() {
+            let shadow = layers.auth.as_ref().map_or(&[][..], |auth| &auth.shadow);
+            for scope in mark.access.names(shadow) {
+                // Writing to a `String` cannot fail.
+                let _ = write!(sentence, " `{scope}` is not enforced yet.");
+            }
             let before = operation.get("description").and_then(Value::as_str).unwrap_or_default();
             let description = format!("{before}\n\n{sentence}");
             operation.insert("description".into(), description.trim().into());
@@ -112,10 +118,13 @@ impl<'l> Pen<'l> {
         // The application's own words stay.
         for (status, response) in &mut responses {
             let is_errors = by_status.remove(status).is_some();
+            let (mut always, mut sometimes) = (vec![headers::REQUEST_ID], Vec::new());
             let limit = if is_errors { Vec::new() } else { limit_headers(layers) };
-            let replayed = mark.replays && status.starts_with('2');
-            let always: Vec<_> = [headers::REQUEST_ID].into_iter().chain(limit).collect();
-            self.refer(response, &always, if replayed { &[headers::REPLAYED] } else { &[] });
+            if is_always_limited(layers) { &mut always } else { &mut sometimes }.extend(limit);
+            if mark.replays && status.starts_with('2') {
+                sometimes.push(headers::REPLAYED);
+            }
+            self.refer(response, &always, &sometimes);
         }
         for (status, errors) in by_status {
             let response = self.response(&errors, layers);
@@ -135,7 +144,7 @@ impl<'l> Pen<'l> {
             if by_all { always.push(name) } else { sometimes.push(name.as_str()) }
         }
         let limit = limit_headers(layers);
-        if errors.iter().all(|error| error.is_limited) {
+        if is_always_limited(layers) && errors.iter().all(|error| error.is_limited) {
             always.extend(limit);
         } else if errors.iter().any(|error| error.is_limited) {
             sometimes.extend(limit);
@@ -201,6 +210,11 @@ fn limit_headers(layers: &Outline) -> Vec<&'static str> {
     let Some(limit) = &layers.limit else { return Vec::new() };
     let ietf = headers::IETF_LIMIT.iter().filter(|_| limit.ietf);
     headers::LIMIT.iter().chain(ietf).copied().collect()
+}
+
+/// Whether the headers of a limit stand on all that comes from inside of it.
+fn is_always_limited(layers: &Outline) -> bool {
+    layers.limit.is_some_and(|limit| limit.always)
 }
 
 fn error_of(status: &str) -> ApiError {

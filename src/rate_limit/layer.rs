@@ -200,10 +200,13 @@ impl RateLimitLayer {
         self.set(|config| config.limiter = Arc::new(redis))
     }
 
-    /// Whether the headers of the IETF's draft are sent too.
+    /// What a document says about it; `None` if it refuses nobody.
     #[cfg(any(feature = "openapi", feature = "utoipa"))]
-    pub(crate) fn has_ietf_headers(&self) -> bool {
-        self.config.family == Family::WithIetf
+    pub(crate) fn outline(&self) -> Option<super::Outline> {
+        let mut in_force = self.config.limits.iter().filter(|limit| !limit.shadow).peekable();
+        in_force.peek()?;
+        let has_ietf_headers = self.config.family == Family::WithIetf;
+        Some(super::Outline { has_ietf_headers, counts_all: in_force.any(Limit::counts_all) })
     }
 
     /// Counts elsewhere.

@@ -144,6 +144,12 @@ impl Limit {
         Self { label, quota, buckets, negotiable: false, shadow: false, applies: None }
     }
 
+    /// Whether no request is left out.
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    pub(crate) fn counts_all(&self) -> bool {
+        self.applies.is_none()
+    }
+
     /// Whether it counts this request.
     pub(crate) fn counts(&self, head: RequestHead<'_>) -> bool {
         self.applies.as_ref().is_none_or(|applies| applies(head))

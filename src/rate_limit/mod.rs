@@ -127,5 +127,15 @@ pub use plan::{InvalidPlanName, PlanName, Plans};
 pub use quota::{InvalidQuota, Quota};
 pub use service::RateLimit;
 
+/// What a `RateLimitLayer` was told, as far as it shows from outside.
+#[cfg(any(feature = "openapi", feature = "utoipa"))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outline {
+    /// Whether the headers of the IETF's draft are sent too.
+    pub(crate) has_ietf_headers: bool,
+    /// Whether every request is charged to some limit.
+    pub(crate) counts_all: bool,
+}
+
 #[cfg(test)]
 mod tests;

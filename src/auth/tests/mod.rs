@@ -8,4 +8,4 @@ mod refusals;
 mod require_scope;
 mod shadow;
 mod transport;
-pub(crate) mod watch;
+mod watch;

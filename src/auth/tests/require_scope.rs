@@ -1,7 +1,7 @@
 use tower_layer::Layer;
 
 use super::fixture::*;
-use crate::{AllOf, AnyOf, AuthLayer, RequireScope, Requirement, Scope, ScopeName};
+use crate::{AllOf, AnyOf, AuthLayer, NewKey, RequireScope, Requirement, Scope, ScopeName};
 
 /// Declared by hand, and so in no catalogue.
 struct Undeclared;
@@ -35,6 +35,30 @@ async fn c4_a_caller_needs_the_scope_and_is_told_which() {
         assert_eq!(challenge, r#"Bearer error="insufficient_scope", scope="links:write""#);
     }
     assert_eq!(fixture.runs(), 2);
+}
+
+#[tokio::test]
+async fn a_caller_is_told_whether_one_scope_or_each_would_help() {
+    type Either = AnyOf<(LinksRead, LinksWrite)>;
+    type Both = AllOf<(LinksRead, LinksWrite)>;
+    let fixture = Fixture::new();
+    let key = fixture.issue(NewKey::named("none")).await;
+    for (answer, message) in [
+        (ask::<LinksRead>(&fixture, &key).await, "lacks the scope `links:read`."),
+        (ask::<Both>(&fixture, &key).await, "lacks the scopes `links:read`, `links:write`."),
+        (
+            ask::<Either>(&fixture, &key).await,
+            "lacks one of the scopes `links:read`, `links:write`.",
+        ),
+        (
+            ask::<AnyOf<(LinksRead, Both)>>(&fixture, &key).await,
+            "lacks some of the scopes `links:read`, `links:write`.",
+        ),
+    ] {
+        let told = format!("The API key {message}");
+        assert!(answer.body.contains(&told), "{} {told}", answer.body);
+        assert_eq!((answer.status.as_u16(), answer.refusal()), (403, "insufficient_scope"));
+    }
 }
 
 #[tokio::test]

@@ -10,13 +10,13 @@ use crate::decision::{Decider, Decision, Verdict};
 use crate::{AuthLayer, Mode, NewKey, Refusal, RequireScope, ScopeName};
 
 /// Who decided what, why, about which account, and what was missing.
-pub(crate) type Heard = (Decider, Verdict, Option<&'static str>, Option<String>, Vec<ScopeName>);
+type Heard = (Decider, Verdict, Option<&'static str>, Option<String>, Vec<ScopeName>);
 
 #[derive(Clone, Default)]
-pub(crate) struct Notes(Arc<Mutex<Vec<Heard>>>);
+pub(super) struct Notes(Arc<Mutex<Vec<Heard>>>);
 
 impl Notes {
-    pub(crate) fn taking(&self) -> impl Fn(&Decision<'_>) + Send + Sync + 'static {
+    pub(super) fn taking(&self) -> impl Fn(&Decision<'_>) + Send + Sync + 'static {
         let notes = self.clone();
         move |decision| {
             let account = decision.principal.map(|caller| caller.account().to_string());
@@ -26,7 +26,7 @@ impl Notes {
         }
     }
 
-    pub(crate) fn take(&self) -> Vec<Heard> {
+    pub(super) fn take(&self) -> Vec<Heard> {
         std::mem::take(&mut *self.0.lock())
     }
 }

@@ -13,7 +13,7 @@ use http::Method;
 use http_body::Frame;
 
 use super::fixture::{Stack, request, send, writer};
-use crate::auth::tests::fixture::{LinksRead, UNKNOWN};
+use crate::auth::tests::fixture::{LinksRead, LinksWrite, UNKNOWN};
 use crate::idempotency::IdempotencyLayer;
 use crate::{AccountId, KeyUpdate, Mode, NewKey, Scope as _};
 
@@ -81,6 +81,48 @@ async fn i7_who_has_lost_the_scope_gets_no_replay() {
     let (body, was_read) = watched(ORDER);
     let answer = send(&stack.app(), request(&stack.key, Method::POST, &["k"], body)).await;
     assert_eq!((answer.status, was_read.load(Ordering::SeqCst)), (403, false));
+}
+
+/// The stack's routes behind a layer that does not enforce `links:write` yet.
+fn in_shadow_mode(stack: &Stack) -> axum::Router {
+    let auth = crate::AuthLayer::new(stack.fixture.keys.clone()).shadow_scope(LinksWrite);
+    stack.routes().layer(stack.layer.clone()).layer(auth)
+}
+
+#[tokio::test]
+async fn i7_who_has_lost_a_scope_in_shadow_mode_gets_the_replay() {
+    let stack = Stack::new().await;
+    stack.order("k", "created").await;
+    let keys = &stack.fixture.keys;
+    let id = keys.verify(&stack.key).await.unwrap().key_id().clone();
+    keys.update(&id, KeyUpdate::default().scopes([])).await.unwrap();
+    let again = || request(&stack.key, Method::POST, &["k"], ORDER);
+    let answer = send(&in_shadow_mode(&stack), again()).await;
+    assert_eq!((answer.status, &*answer.body), (201, r#"{"run":1}"#));
+    assert_eq!(answer.headers["idempotent-replayed"], "true");
+    assert_eq!(send(&stack.app(), again()).await.status, 403, "it is enforced here");
+}
+
+#[tokio::test]
+async fn i7_what_is_enforced_counts_beside_what_is_in_shadow_mode() {
+    type Both = crate::AllOf<(LinksRead, LinksWrite)>;
+    let stack = Stack::new().await;
+    let keys = &stack.fixture.keys;
+    let id = keys.verify(&stack.key).await.unwrap().key_id().clone();
+    let layered = |routes: axum::Router| {
+        let auth = crate::AuthLayer::new(keys.clone()).shadow_scope(LinksWrite);
+        routes.layer(stack.layer.clone()).layer(auth)
+    };
+    let both = async |_: crate::Scoped<Both>, _: crate::Idempotent<Bytes>| "done";
+    let open = async |_: crate::Idempotent<Bytes>| "open";
+    let guarded = layered(axum::Router::new().route("/orders", axum::routing::post(both)));
+    let open = layered(axum::Router::new().route("/orders", axum::routing::post(open)));
+    let order = || request(&stack.key, Method::POST, &["k"], ORDER);
+    keys.update(&id, KeyUpdate::default().scopes([LinksRead::NAME])).await.unwrap();
+    assert_eq!(send(&guarded, order()).await.status, 200);
+    assert_eq!(send(&open, order()).await.body, "done");
+    keys.update(&id, KeyUpdate::default().scopes([])).await.unwrap();
+    assert_eq!(send(&open, order()).await.status, 403, "what was enforced is lost");
 }
 
 #[tokio::test]

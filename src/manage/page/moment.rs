@@ -53,24 +53,39 @@ pub(super) fn hour(at: SystemTime) -> String {
     written(at, "%H:%M")
 }
 
+/// A span of time after `in the`, such as `2 minutes` or `hour`.
+pub(super) fn span(time: Duration) -> String {
+    match counted(time.as_secs()) {
+        (0..5, "second") => "few seconds".to_owned(),
+        (1, unit) => unit.to_owned(),
+        (count, unit) => format!("{count} {unit}s"),
+    }
+}
+
 fn distance(at: SystemTime, now: SystemTime) -> String {
-    let apart = apart(at, now).as_secs();
     let is_ahead = at > now;
-    let (count, unit) = match apart {
-        0..5 if is_ahead => return "in a moment".to_owned(),
-        0..5 => return "just now".to_owned(),
-        5..MINUTE => (apart, "second"),
-        MINUTE..HOUR => (apart / MINUTE, "minute"),
-        HOUR..DAY => (apart / HOUR, "hour"),
-        DAY..MONTH => (apart / DAY, "day"),
-        MONTH..YEAR => (apart / MONTH, "month"),
-        _ => (apart / YEAR, "year"),
+    let (count, unit) = match counted(apart(at, now).as_secs()) {
+        (0..5, "second") if is_ahead => return "in a moment".to_owned(),
+        (0..5, "second") => return "just now".to_owned(),
+        counted => counted,
     };
     let plural = if count == 1 { "" } else { "s" };
     if is_ahead {
         format!("in {count} {unit}{plural}")
     } else {
         format!("{count} {unit}{plural} ago")
+    }
+}
+
+/// In the largest unit that there is one of, the rest left out.
+fn counted(seconds: u64) -> (u64, &'static str) {
+    match seconds {
+        0..MINUTE => (seconds, "second"),
+        MINUTE..HOUR => (seconds / MINUTE, "minute"),
+        HOUR..DAY => (seconds / HOUR, "hour"),
+        DAY..MONTH => (seconds / DAY, "day"),
+        MONTH..YEAR => (seconds / MONTH, "month"),
+        _ => (seconds / YEAR, "year"),
     }
 }
 
@@ -117,6 +132,21 @@ mod tests {
         ] {
             assert_eq!(distance(at(NOW - apart), at(NOW)), past);
             assert_eq!(distance(at(NOW + apart), at(NOW)), future);
+        }
+    }
+
+    #[test]
+    fn c13_a_span_reads_after_an_article() {
+        for (seconds, text) in [
+            (0, "few seconds"),
+            (5, "5 seconds"),
+            (60, "minute"),
+            (7_199, "hour"),
+            (7_200, "2 hours"),
+            (86_400, "day"),
+            (3 * 86_400, "3 days"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
         }
     }
 

@@ -11,12 +11,19 @@ const list = () => document.getElementById('list');
 const ROUND = 2000;
 const LONGEST = 30000;
 
+// How long an answer is waited for.
+const PATIENCE = 10000;
+
 /// Sends a change. Errors come as problem details, whatever the service's own form is.
 async function send(path, body) {
   const headers = { 'content-type': 'application/json', accept: 'application/json, application/problem+json' };
-  const request = { method: 'POST', headers, body: JSON.stringify(body), cache: 'no-store', credentials: 'same-origin' };
+  const request = { method: 'POST', headers, body: JSON.stringify(body), cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) };
   const answer = await fetch(new URL(path, here), request);
-  const json = await answer.json().catch(() => ({}));
+  const json = await answer.json().catch((error) => {
+    // The body may be late as well, and a key's text is in it.
+    if (answer.ok) throw error;
+    return {};
+  });
   if (answer.ok) return json;
   if (answer.status === 401) throw { detail: 'You are signed out. Reload the page to sign in again.' };
   throw { detail: json.detail ?? `The service answered ${answer.status}.`, errors: json.errors };
@@ -35,12 +42,17 @@ function refresh() {
   return looking;
 }
 
+/// Fetches the list as it is from now on: a look that is under way may have come before a change.
+function refreshNow() {
+  return refresh().then(refresh);
+}
+
 async function look() {
   clearTimeout(timer);
   const headers = tag ? { 'if-none-match': tag } : {};
   let status = 0;
   try {
-    const answer = await fetch(new URL('api-keys/list' + location.search, here), { headers, cache: 'no-store', credentials: 'same-origin' });
+    const answer = await fetch(new URL('api-keys/list' + location.search, here), { headers, cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) });
     status = answer.status;
     if (answer.ok) {
       tag = answer.headers.get('etag');
@@ -59,16 +71,21 @@ async function look() {
 function show(fresh) {
   const rows = (root) => [...root.querySelectorAll('[data-key]')];
   const keys = (root) => rows(root).map((row) => row.dataset.key).join();
+  const has = (part) => list().querySelector(part).isEqualNode(fresh.querySelector(part));
   if (!fresh || fresh.isEqualNode(list())) return;
-  if (keys(list()) !== keys(fresh) || rows(fresh).length === 0) {
+  if (keys(list()) !== keys(fresh) || rows(fresh).length === 0 || !has('thead') || !has('.pages')) {
     return keepingFocus(() => list().replaceWith(document.adoptNode(fresh)));
   }
   const now = rows(fresh);
   keepingFocus(() => rows(list()).forEach((row, index) => {
     row.className = now[index].className;
+    Object.assign(row.dataset, now[index].dataset);
     [...row.cells].forEach((cell, column) => {
-      const next = now[index].cells[column];
-      if ('live' in cell.dataset && !cell.isEqualNode(next)) cell.replaceWith(document.adoptNode(next.cloneNode(true)));
+      const next = now[index].cells[column].cloneNode(true);
+      // What was opened stays so, and is no change.
+      const details = next.querySelector('details');
+      if (details) details.open = cell.querySelector('details')?.open ?? false;
+      if (!cell.isEqualNode(next)) cell.replaceWith(document.adoptNode(next));
     });
   }));
 }
@@ -97,12 +114,12 @@ document.addEventListener('visibilitychange', () => (document.hidden ? clearTime
 
 // ---- Dialogs ----------------------------------------------------------------------------------
 
-let subject = {};
-
 function open(action, row) {
   const dialog = dialogs[action];
+  // What it has asked for is on its way: it goes on about that.
+  if (isWaiting(dialog)) return dialog.showModal();
   const form = dialog.querySelector('form');
-  subject = { action, key: row?.dataset.key, name: row?.dataset.name };
+  dialog.dataset.subject = row?.dataset.key ?? '';
   form.reset();
   clearProblems(form);
   if (row) name(dialog, row.dataset.name, row.dataset.hint + '…');
@@ -139,7 +156,7 @@ function showProblems(form, { detail, errors = [] }) {
     first ??= fields[0];
   }
   if (first) return first.focus();
-  general.textContent = detail ?? 'No answer came. It may have been done all the same: look at the list before you try again.';
+  general.textContent = detail;
   general.hidden = false;
 }
 
@@ -149,31 +166,51 @@ document.addEventListener('click', (event) => {
   const { action, copy } = button.dataset;
   if (action) open(action, button.closest('[data-key]'));
   else if (copy) copyText(copy);
-  else if ('close' in button.dataset) button.closest('dialog').close();
+  else if ('close' in button.dataset && !isWaiting(button.closest('dialog'))) button.closest('dialog').close();
 });
 
+/// Whether an answer is on its way that the dialog has to be there for.
+function isWaiting(dialog) {
+  return dialog.querySelector('[aria-busy]') !== null;
+}
+
+/// Whether only its own button may close it: a slip must not lose what is shown only once.
+const isHeld = (dialog) => dialog === dialogs.shown || isWaiting(dialog);
+
+for (const dialog of Object.values(dialogs)) {
+  dialog.addEventListener('cancel', (event) => { if (isHeld(dialog)) event.preventDefault(); });
+}
+// A browser lets a page say no once: of the next Esc it asks nobody, unless it is taken here.
+document.addEventListener('keydown', (event) => {
+  const isOpen = (dialog) => dialog.open && isHeld(dialog);
+  if (event.key === 'Escape' && Object.values(dialogs).some(isOpen)) event.preventDefault();
+});
+
+function unanswered(error) {
+  const came = error.name === 'TimeoutError' ? `No answer came within ${PATIENCE / 1000} seconds.` : 'No answer came.';
+  return { detail: `${came} It may have been done all the same: look at the list before you try again.` };
+}
+
 /// Sends what the form says, once however often it is asked to, and goes on with the answer.
-function onSubmit(dialog, change) {
+function onSubmit(dialog, change, done) {
   const form = dialog.querySelector('form');
   const button = form.querySelector('.buttons button:not([type])');
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (button.getAttribute('aria-busy')) return;
+    if (isWaiting(dialog)) return;
     button.setAttribute('aria-busy', 'true');
     clearProblems(form);
+    let answer;
     try {
-      const answer = await change(new FormData(form));
-      const next = subject.action !== 'revoke';
-      dialog.close();
-      if (next) showOnce(answer);
-      else say(`Revoked ${answer.name}.`);
-      await refresh().then(refresh);
-      if (!next) focusOn(answer.id);
+      answer = await change(new FormData(form), dialog.dataset.subject);
     } catch (problem) {
-      showProblems(form, problem instanceof Error ? {} : problem);
+      if (!dialog.open) dialog.showModal();
+      return showProblems(form, 'detail' in problem ? problem : unanswered(problem));
     } finally {
       button.removeAttribute('aria-busy');
     }
+    dialog.close();
+    done(answer);
   });
 }
 
@@ -188,13 +225,17 @@ onSubmit(dialogs.create, (form) => {
     account: form.get('account').trim() || undefined,
     expires_at: expiry(form),
   });
+}, showOnce);
+
+onSubmit(dialogs.rotate, (form, key) =>
+  send(`api/keys/${key}/rotate`, { overlap_seconds: Number(form.get('overlap_seconds')) }), showOnce);
+
+onSubmit(dialogs.revoke, (form, key) =>
+  send(`api/keys/${key}/revoke`, { reason: form.get('reason').trim() || undefined }), async (revoked) => {
+  say(`Revoked ${revoked.name}.`);
+  await refreshNow();
+  focusOn(revoked.id);
 });
-
-onSubmit(dialogs.rotate, (form) =>
-  send(`api/keys/${subject.key}/rotate`, { overlap_seconds: Number(form.get('overlap_seconds')) }));
-
-onSubmit(dialogs.revoke, (form) =>
-  send(`api/keys/${subject.key}/revoke`, { reason: form.get('reason').trim() || undefined }));
 
 function expiry(form) {
   const lifetime = form.get('lifetime');
@@ -211,7 +252,7 @@ function chooseLifetime() {
 dialogs.create.querySelector('[name="lifetime"]').addEventListener('change', chooseLifetime);
 
 for (const action of ['create', 'rotate', 'revoke']) {
-  dialogs[action].addEventListener('close', () => { if (!dialogs.shown.open) focusOn(subject.key, action); });
+  dialogs[action].addEventListener('close', () => { if (!dialogs.shown.open) focusOn(dialogs[action].dataset.subject, action); });
 }
 
 // ---- A key's text, once -----------------------------------------------------------------------
@@ -220,8 +261,17 @@ const text = dialogs.shown.querySelector('[data-key-text]');
 const command = dialogs.shown.querySelector('[data-command]');
 const copied = dialogs.shown.querySelector('[data-copied]');
 
+/// Keys that came while another one was shown.
+const waiting = [];
+
 function showOnce(issued) {
-  subject = { action: 'rotate', key: issued.id };
+  if (dialogs.shown.open) waiting.push(issued);
+  else showNow(issued);
+  return refreshNow();
+}
+
+function showNow(issued) {
+  dialogs.shown.dataset.subject = issued.id;
   name(dialogs.shown, issued.name);
   text.textContent = issued.key;
   command.textContent = example.split('{origin}').join(location.origin).split('{key}').join(issued.key);
@@ -247,9 +297,15 @@ async function copyText(what) {
   copied.textContent = what === 'key' ? 'The key was copied.' : 'The command was copied.';
 }
 
-// A slip must not lose what is shown only once.
-dialogs.shown.addEventListener('cancel', (event) => event.preventDefault());
-dialogs.shown.addEventListener('close', () => { forget(); focusOn(subject.key, 'rotate'); });
-addEventListener('pagehide', forget);
+dialogs.shown.addEventListener('close', () => {
+  forget();
+  const next = waiting.shift();
+  if (next) showNow(next);
+  else focusOn(dialogs.shown.dataset.subject, 'rotate');
+});
+addEventListener('pagehide', () => {
+  forget();
+  waiting.length = 0;
+});
 
 if (!document.hidden) timer = setTimeout(refresh, ROUND);

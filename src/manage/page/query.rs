@@ -1,5 +1,3 @@
-use serde::Deserialize;
-
 use super::super::handlers;
 use crate::{ApiError, KeyFilter, Keyring};
 
@@ -7,8 +5,7 @@ use crate::{ApiError, KeyFilter, Keyring};
 const LIMIT: &str = "50";
 
 /// What the page's address asks for, as it was written. Unknown names are somebody else's.
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Query {
     pub(super) search: String,
     pub(super) mode: String,
@@ -18,6 +15,29 @@ pub(super) struct Query {
 }
 
 impl Query {
+    /// The query, and whether it can be answered: of what is given twice it has the first.
+    pub(super) fn new(fields: Vec<(String, String)>) -> (Self, Result<(), ApiError>) {
+        let (mut query, mut asked) = (Self::default(), Ok(()));
+        let mut seen = Vec::new();
+        for (name, value) in fields {
+            let field = match name.as_str() {
+                "search" => &mut query.search,
+                "mode" => &mut query.mode,
+                "status" => &mut query.status,
+                "account" => &mut query.account,
+                "cursor" => &mut query.cursor,
+                _ => continue,
+            };
+            if seen.contains(&name) {
+                asked = Err(ApiError::invalid_field(name, "must be given once"));
+            } else {
+                *field = value;
+                seen.push(name);
+            }
+        }
+        (query, asked)
+    }
+
     /// Whether it leaves any key out, its place in the list aside.
     pub(super) fn narrows(&self) -> bool {
         [&self.search, &self.mode, &self.status, &self.account]

@@ -4,7 +4,7 @@ use super::Dashboard;
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::list::List;
 use super::query::Query;
-use super::view::{State, pace};
+use super::view::{Since, State, pace};
 use super::words::Words;
 use crate::store::KeyStatus;
 use crate::{KeyKind, Keyring, Mode};

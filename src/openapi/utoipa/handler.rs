@@ -12,11 +12,6 @@ use crate::{Principal, Requirement, Scoped};
 /// says_who_may_call::<Principal>();
 /// says_who_may_call::<Option<Principal>>();
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say who may call",
-    label = "neither a `Scoped`, a `Principal`, an `Option<Principal>` nor `Public`",
-    note = "make it the first argument of the handler, before paths, states and bodies"
-)]
 pub trait Caller {
     /// What it demands.
     fn demand() -> Demand;
@@ -30,6 +25,11 @@ pub struct Demand(pub(super) Access);
 /// A handler whose first argument is a [`Caller`].
 ///
 /// Implemented for functions of up to eight arguments.
+#[diagnostic::on_unimplemented(
+    message = "this handler does not say who may call",
+    label = "its first argument is neither `Scoped<…>`, `Principal`, `Option<Principal>` nor `Public`",
+    note = "the caller comes before paths, states and bodies, of which there may be seven"
+)]
 pub trait Handler<T> {
     /// The first argument.
     type Caller: Caller;

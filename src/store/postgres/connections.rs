@@ -6,6 +6,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{ConnectOptions as _, Error, PgPool, Postgres};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::store::StoreError;
@@ -49,6 +50,20 @@ pub(super) fn pool(options: PgConnectOptions) -> PgPool {
 pub(super) fn own(pool: &PgPool) -> PgPool {
     let most = pool.options().get_max_connections().min(CONNECTIONS);
     connect(pool, as_theirs(pool).max_connections(most))
+}
+
+/// How many of a store's own connections may read lists and usage at a time: half of them, so that
+/// look-ups always have others. A loan that ends early gives its place back at once, and so does
+/// its permit.
+pub(super) fn lists(own: &PgPool) -> Semaphore {
+    let half = own.options().get_max_connections() / 2;
+    Semaphore::new(usize::try_from(half).unwrap_or_default().max(1))
+}
+
+/// Waits for a permit of [`lists`], as long as for a connection.
+pub(super) async fn turn(lists: &Semaphore) -> Result<SemaphorePermit<'_>, StoreError> {
+    let permit = timeout(PATIENCE, lists.acquire()).await.ok().and_then(Result::ok);
+    permit.ok_or_else(|| StoreError::transient("too many lists are being read"))
 }
 
 /// A pool of one for a connection that does something for as long as it lives.

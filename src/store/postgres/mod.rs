@@ -20,7 +20,9 @@
 //!    more than 4,096, or loses its connection ends its feed. So does one whose table was dropped
 //!    and restored beneath it.
 //! 7. **A row that cannot be read opens nothing**: it is an error for that key.
-//! 8. **Idempotency keys** (feature `idempotency`) are kept in the same schema, and
+//! 8. **Lists do not keep look-ups waiting**: they and the usage of keys are read through half of
+//!    the connections. Who has to wait too long for one of those gets a transient error.
+//! 9. **Idempotency keys** (feature `idempotency`) are kept in the same schema, and
 //!    [`PostgresStore::finish_in`] keeps an answer in a transaction of the application's own. Leases
 //!    are measured by the server's clock.
 //!
@@ -80,10 +82,11 @@ mod timestamp;
 mod url;
 mod usage;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use sqlx::PgPool;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::sql::{KEYS, Told, Topics, Watch, key_change};
 use super::{
@@ -104,6 +107,7 @@ pub struct PostgresStore {
     own: PgPool,
     /// What the application uses.
     pool: PgPool,
+    lists: Arc<Semaphore>,
 }
 
 impl PostgresStore {
@@ -189,9 +193,10 @@ impl PostgresStore {
         prepare: impl AsyncFn(&PgPool) -> Result<(), StoreError>,
     ) -> Result<Self, StoreError> {
         let own = connections::own(&pool);
+        let lists = Arc::new(connections::lists(&own));
         for _ in 1..TRIES {
             match prepare(&own).await {
-                Ok(()) => return Ok(Self { own, pool }),
+                Ok(()) => return Ok(Self { own, pool, lists }),
                 Err(error) if !error.is_transient() => return Err(error),
                 // A pool tries until its time is over, and does not say what failed. Where there is
                 // a connection to be had after all, the server is only slow.
@@ -203,7 +208,7 @@ impl PostgresStore {
             }
         }
         prepare(&own).await?;
-        Ok(Self { own, pool })
+        Ok(Self { own, pool, lists })
     }
 }
 
@@ -238,6 +243,7 @@ impl KeyStore for PostgresStore {
     }
 
     async fn list(&self, query: KeyQuery) -> Result<Vec<KeyRecord>, StoreError> {
+        let _turn = connections::turn(&self.lists).await?;
         list::list(&self.own, query).await
     }
 
@@ -260,6 +266,7 @@ impl KeyStore for PostgresStore {
     }
 
     async fn usage(&self, node: u64, ids: Vec<KeyId>) -> Result<StoredUsage, StoreError> {
+        let _turn = connections::turn(&self.lists).await?;
         usage::usage(&self.own, node, &ids).await
     }
 
@@ -269,6 +276,7 @@ impl KeyStore for PostgresStore {
         id: KeyId,
         since: SystemTime,
     ) -> Result<StoredHours, StoreError> {
+        let _turn = connections::turn(&self.lists).await?;
         usage::hours(&self.own, node, &id, since).await
     }
 }

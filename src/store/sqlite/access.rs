@@ -21,10 +21,15 @@ const FREE_WITHIN: Duration = Duration::from_millis(750);
 /// Connections that read. A look-up takes some ten microseconds, so that few serve many.
 const READERS: u32 = 4;
 
+/// Connections that read lists and usage. A search goes through every key and may take seconds,
+/// also after whoever asked has given up: look-ups have others, and never wait for one.
+const LISTERS: u32 = 2;
+
 /// The connections to one database.
 #[derive(Debug)]
 pub(super) struct Access {
     readers: SqlitePool,
+    listers: SqlitePool,
     writers: SqlitePool,
     /// SQLite has one writer at a time. Those of this process queue here, in order, and not in
     /// SQLite's busy loop, which favours nobody and sleeps up to 100 ms between its tries.
@@ -45,22 +50,18 @@ pub(super) struct Writing<'a> {
 impl Access {
     /// Connections of our own: one that writes, and some that read.
     pub(super) fn new(options: &SqliteConnectOptions, feed: Arc<Feed>) -> Self {
-        let pool = |connections| {
-            SqlitePoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(FREE_WITHIN)
-                // A file does not hang up: idle connections cost a thread's stack and stay good.
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-                .connect_lazy_with(options.clone())
-        };
-        Self { readers: pool(READERS), writers: pool(1), turn: Mutex::default(), feed }
+        let (readers, writers) = (own(options, READERS), own(options, 1));
+        Self { readers, listers: own(options, LISTERS), writers, turn: Mutex::default(), feed }
     }
 
-    /// The application's connections, for both.
-    pub(super) fn of_pool(pool: SqlitePool, feed: Arc<Feed>) -> Self {
-        Self { readers: pool.clone(), writers: pool, turn: Mutex::default(), feed }
+    /// The application's connections, for all but lists: those are set up as `options` say.
+    pub(super) fn of_pool(
+        pool: SqlitePool,
+        options: &SqliteConnectOptions,
+        feed: Arc<Feed>,
+    ) -> Self {
+        let (readers, writers) = (pool.clone(), pool);
+        Self { readers, listers: own(options, LISTERS), writers, turn: Mutex::default(), feed }
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
@@ -71,10 +72,16 @@ impl Access {
         &self.feed
     }
 
-    /// A connection for one statement that reads.
+    /// A connection for one statement that reads little.
     pub(super) async fn read(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.feed.ensure_same_file()?;
         free(&self.readers).await
+    }
+
+    /// A connection for one statement that may read every key.
+    pub(super) async fn list(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.feed.ensure_same_file()?;
+        free(&self.listers).await
     }
 
     /// Begins a transaction that may write.
@@ -121,6 +128,18 @@ impl Drop for Writing<'_> {
 }
 
 const NOT_FREE: &str = "no connection to the SQLite database was free in time";
+
+/// So many connections of our own. They are made when they are used.
+fn own(options: &SqliteConnectOptions, connections: u32) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(FREE_WITHIN)
+        // A file does not hang up: idle connections cost a thread's stack and stay good.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.clone())
+}
 
 async fn free(pool: &SqlitePool) -> Result<PoolConnection<Sqlite>, StoreError> {
     // An application's own pool may be more patient than a request is.

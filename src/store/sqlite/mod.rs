@@ -19,7 +19,9 @@
 //! 6. **A row that cannot be read opens nothing**: it is an error for that key.
 //! 7. **A file that can only be read serves**: look-ups, lists and the feed go on; verbs that
 //!    change a key are errors.
-//! 8. **Idempotency keys** (feature `idempotency`) are kept in the same file. Each operation commits
+//! 8. **Lists do not keep look-ups waiting**: they and the usage of keys are read through two
+//!    connections of their own. Who has to wait too long for one of those gets a transient error.
+//! 9. **Idempotency keys** (feature `idempotency`) are kept in the same file. Each operation commits
 //!    twice, at its begin and at its end; leases are measured by the machine's wall clock.
 //!
 //! ```
@@ -120,7 +122,7 @@ impl SqliteStore {
     /// The connections are the application's, and so is how they are set up: WAL and
     /// `synchronous = FULL`, which is SQLite's own default, are what rules 1 and 2 rest on, and
     /// their `busy_timeout` is how long another's lock is waited for. One further connection is
-    /// opened for the feed.
+    /// opened for the feed, and up to two for lists.
     ///
     /// # Errors
     ///
@@ -147,8 +149,8 @@ impl SqliteStore {
         let mut connection = options.connect().await.map_err(store_error)?;
         schema::verify(&mut connection).await?;
         let path = options.get_filename().to_owned();
-        let feed = Feed::new(Log::new(options, connection), &path);
-        Ok(Self { access: Arc::new(Access::of_pool(pool, feed)) })
+        let feed = Feed::new(Log::new(options.clone(), connection), &path);
+        Ok(Self { access: Arc::new(Access::of_pool(pool, &options, feed)) })
     }
 
     /// The connections that the store reads with, for the application's own tables.
@@ -248,7 +250,7 @@ impl KeyStore for SqliteStore {
     }
 
     async fn list(&self, query: KeyQuery) -> Result<Vec<KeyRecord>, StoreError> {
-        list::list(&mut *self.access.read().await?, query).await
+        list::list(&mut *self.access.list().await?, query).await
     }
 
     async fn subscribe(&self) -> Result<Option<ChangeFeed>, StoreError> {
@@ -271,7 +273,7 @@ impl KeyStore for SqliteStore {
     }
 
     async fn usage(&self, node: u64, ids: Vec<KeyId>) -> Result<StoredUsage, StoreError> {
-        usage::usage(&mut *self.access.read().await?, node, &ids).await
+        usage::usage(&mut *self.access.list().await?, node, &ids).await
     }
 
     async fn hourly_usage(
@@ -280,6 +282,6 @@ impl KeyStore for SqliteStore {
         id: KeyId,
         since: SystemTime,
     ) -> Result<StoredHours, StoreError> {
-        usage::hours(&mut *self.access.read().await?, node, &id, since).await
+        usage::hours(&mut *self.access.list().await?, node, &id, since).await
     }
 }

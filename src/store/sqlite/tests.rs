@@ -147,3 +147,28 @@ async fn no_secret_of_the_connection_is_shown() {
     let store = SqliteStore::with_pool(pool).await.unwrap();
     assert!(!format!("{store:?}").contains("canary"));
 }
+
+#[tokio::test]
+async fn lists_that_take_long_keep_no_look_up_waiting() {
+    let file = File::new();
+    let own = file.store().await;
+    let options = (*own.pool().connect_options()).clone();
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let (record, query) = (record(1), || KeyQuery::new(at(0)));
+    own.insert(record.clone()).await.unwrap();
+    for store in [own, SqliteStore::with_pool(pool).await.unwrap()] {
+        let searches = [store.access.list().await.unwrap(), store.access.list().await.unwrap()];
+        let (listed, usage, hours) = tokio::join!(
+            store.list(query()),
+            store.usage(1, vec![record.id.clone()]),
+            store.hourly_usage(1, record.id.clone(), at(0)),
+        );
+        for failed in [listed.err(), usage.err(), hours.err()] {
+            assert!(failed.is_some_and(|error| error.is_transient()));
+        }
+        assert_eq!(store.find_by_hash(record.hash).await.unwrap().as_ref(), Some(&record));
+        assert_eq!(store.find_by_id(&record.id).await.unwrap().as_ref(), Some(&record));
+        drop(searches);
+        assert_eq!(store.list(query()).await.unwrap().len(), 1);
+    }
+}

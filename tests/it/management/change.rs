@@ -94,6 +94,7 @@ async fn a_revocation_needs_no_reason_and_takes_nothing_else() {
     let revoke = path(&key, "/revoke");
     names(&server.manage(&revoke, json!({ "because": "x" })).await, "because");
     names(&server.manage(&revoke, json!({ "reason": "a".repeat(501) })).await, "reason");
+    names(&server.manage(&revoke, json!({ "reason": "a\0b" })).await, "reason");
     names(&server.manage(&revoke, json!({ "reason": 1 })).await, "reason");
     assert_eq!(shown(&server, &key).await["status"], "active");
     let revoked = server.manage(&revoke, json!({})).await.expect(200).json();

@@ -157,6 +157,21 @@ async fn what_is_unknown_or_impossible_is_422_and_named_and_nothing_is_stored() 
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_quota_is_told_of_the_number() {
+    let server = server();
+    for (quota, message) in [
+        (json!({ "per_minute": 0 }), "quota.per_minute: must be at least 1"),
+        (json!({ "per_minute": 1, "burst": 0 }), "quota.burst: must be at least 1"),
+        (json!({ "per_minute": 1, "burst": u32::MAX }), "quota.burst: a quota's bucket fills"),
+    ] {
+        let body = json!({ "name": "n", "mode": "test", "scopes": [], "quota": quota });
+        let error = server.manage("keys", body).await.expect(422).json();
+        let told = error["error"]["message"].as_str().unwrap();
+        assert!(told.starts_with(message), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn the_largest_quota_that_counts_is_accepted() {
     let server = server();
     let body = json!({

@@ -132,6 +132,16 @@ async fn what_is_wrong_with_a_query_is_422_and_named() {
     ] {
         names(&server.look(&format!("keys?{query}")).await, field);
     }
+    for (query, message) in [
+        ("page=2", "page: is not a known field"),
+        ("limit=1&limit=2", "limit: must be given once"),
+        (&format!("search={}", "a".repeat(101)), "search: must have at most 100 characters"),
+    ] {
+        let error = server.look(&format!("keys?{query}")).await.expect(422).json();
+        assert_eq!(error["error"]["message"], message);
+    }
+    let longest = format!("?search={}", "%C3%A9".repeat(100));
+    assert_eq!(listed(&server, &longest).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -30,3 +30,14 @@ async fn the_reference_page_needs_no_key_and_nothing_from_elsewhere() {
         assert!(!policy.contains("http"), "{policy}");
     }
 }
+
+#[tokio::test]
+async fn the_reference_may_be_kept_for_a_while_and_is_what_it_says() {
+    for service in services() {
+        for path in ["/docs", "/openapi.json"] {
+            let answer = get(path).send(&service.server.app).await.expect(200);
+            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+            assert_eq!(answer.header("cache-control"), "public, max-age=300", "{path}");
+        }
+    }
+}

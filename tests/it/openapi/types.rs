@@ -7,7 +7,7 @@ use axum::extract::Path;
 use keygate::error::ProblemDetails;
 use keygate::openapi::{self, Layers, Public, Reason, undecided};
 use keygate::{
-    AllOf, AnyOf, ApiError, AuthLayer, EnvelopeLayer, Json, KeyFormat, Keyring, MemoryStore,
+    AllOf, AnyOf, ApiError, AuthLayer, EnvelopeLayer, Json, KeyFormat, Keyring, Limit, MemoryStore,
     Principal, Quota, RateLimitLayer, RequireScope, Scoped, scopes,
 };
 use schemars::JsonSchema;
@@ -122,6 +122,35 @@ fn a_layer_that_asks_for_a_scope_counts_as_a_type_would() {
     let layers = Layers::new().auth(&auth).require_scope(&RequireScope::<Admin>::new());
     assert_eq!(security(at(get(silent)), &layers), json!([{ "bearer": ["admin"] }]));
     assert_eq!(security(at(get(one)), &layers), json!([{ "bearer": ["read", "admin"] }]));
+}
+
+#[test]
+fn a_scope_in_shadow_mode_is_told_of_as_that() {
+    let layers = Layers::new().auth(&AuthLayer::new(keys()).shadow_scope(Write));
+    let described = |routes| written(routes, &layers)["paths"]["/x"]["get"]["description"].clone();
+    let words = "Needs the scopes `read` and `write`. `write` is not enforced yet.";
+    assert_eq!(described(at(get(all))), words);
+    assert_eq!(described(at(get(one))), "Needs the scope `read`.");
+}
+
+#[test]
+fn a_limit_shows_where_it_counts() {
+    let per_key = || RateLimitLayer::per_key(Quota::per_minute(1));
+    let some = Limit::per_key(Quota::per_minute(1)).on(|request| request.method == "POST");
+    let auth = AuthLayer::new(keys());
+    let required = |limit: &RateLimitLayer| {
+        let document = written(at(get(one)), &Layers::new().auth(&auth).rate_limit(limit));
+        let responses = &document["paths"]["/x"]["get"]["responses"];
+        let header = &responses["403"]["headers"]["X-RateLimit-Limit"];
+        let shared = &document["components"]["responses"]["TooManyRequests"]["content"];
+        let is_refused = !shared["application/json"]["examples"]["rate_limited"].is_null();
+        (is_refused, !header.is_null(), !header["$ref"].is_null())
+    };
+    // Refused, with a header, which is on each answer.
+    assert_eq!(required(&per_key()), (true, true, true));
+    assert_eq!(required(&per_key().and(some.clone())), (true, true, true));
+    assert_eq!(required(&per_key().shadow().and(some)), (true, true, false));
+    assert_eq!(required(&per_key().shadow()), (false, false, false));
 }
 
 #[test]

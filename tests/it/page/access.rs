@@ -55,7 +55,7 @@ async fn c12_axe_finds_nothing_in_the_list_and_in_any_dialog() {
     browser.click("#rotate .primary").await;
     let new = visit.shown().await;
     visit.keep().await;
-    visit.row_says(&key, "safe to revoke").await;
+    visit.row_says(&key, "since the rotation").await;
     visit.press(&new, "revoke").await;
     check_all(browser, &axe, "to revoke").await;
     browser.click("#revoke .danger").await;

@@ -270,6 +270,31 @@ async fn k10_the_list_is_sent_again_only_when_it_has_changed() {
     assert!(text(&changed).contains("<span class=\"count\">1</span>"));
     assert!(text(&changed).contains("aria-label=\"1 request in the last 24 hours, at most 1 "));
     assert_ne!(changed.header("etag"), tag);
+    // As something on the way may write it, which compresses.
+    ask(&format!("W/{}", changed.header("etag"))).await.expect(304);
+}
+
+#[tokio::test]
+async fn a_field_that_is_asked_for_twice_is_told_on_the_page() {
+    let server = server();
+    many(&server, 1).await;
+    let answer = read(&server, &format!("{PAGE}?search=a&search=b")).await.expect(422);
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    assert!(text(&answer).contains("search: must be given once"), "{}", text(&answer));
+    let names_of = names(&read(&server, &format!("{PAGE}?colour=a&colour=b")).await.expect(200));
+    assert_eq!(names_of, ["key 0"], "what is somebody else's");
+}
+
+#[tokio::test]
+async fn an_account_can_be_typed_to_its_last_character() {
+    let server = server();
+    let account = "a".repeat(128);
+    let page = text(&read(&server, &format!("{PAGE}?account={account}")).await.expect(200));
+    for field in ["name=\"account\" value=", "id=\"create-account\""] {
+        let rest = page.split(field).nth(1).unwrap();
+        assert!(rest.split('>').next().unwrap().contains("maxlength=\"128\""), "{field}");
+    }
+    read(&server, &format!("{PAGE}?account={account}a")).await.expect(422);
 }
 
 /// What the page's script can read whatever the service's own errors look like.

@@ -9,8 +9,6 @@ use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::{Method, Url};
-
-type ParseError = <Url as std::str::FromStr>::Err;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -19,6 +17,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::Folder;
 use crate::support::throwaway::{PATIENCE, skip, variable};
+
+type ParseError = <Url as std::str::FromStr>::Err;
 
 /// Between two looks at whether something has come true.
 const LOOK: Duration = Duration::from_millis(50);

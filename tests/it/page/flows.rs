@@ -31,8 +31,12 @@ async fn c5_a_key_is_shown_once_and_copied() {
     let command = browser.run(copied, json!([])).await;
     let command = command.as_str().unwrap();
     assert!(command.starts_with(&format!("curl {}{LINKS} ", visit.process.origin)), "{command}");
-    let output = tokio::process::Command::new("sh").args(["-c", command]).output().await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "{\"data\":[]}");
+    let answered = browser.becomes("a busy server has time for it", async || {
+        let run = tokio::process::Command::new("sh").args(["-c", command]).output().await.unwrap();
+        let answered = String::from_utf8(run.stdout).unwrap();
+        (!answered.contains("unavailable")).then_some(answered)
+    });
+    assert_eq!(answered.await, "{\"data\":[]}");
 
     // A slip does not lose it.
     browser.press(&Key::Escape.to_string()).await;
@@ -81,7 +85,7 @@ async fn k10_counts_move_while_requests_come() {
 }
 
 #[tokio::test]
-async fn c13_c7_a_key_is_rotated_found_safe_and_revoked() {
+async fn c13_c7_a_key_is_rotated_watched_and_revoked() {
     let Some(visit) = Visit::to("crypto_checkout").await else { return };
     let old = visit.create("rotated", &["links:read"]).await;
     visit.keep().await;
@@ -96,7 +100,9 @@ async fn c13_c7_a_key_is_rotated_found_safe_and_revoked() {
     assert_ne!(new, old);
     assert!(!visit.has_kept(&new).await);
     visit.row_says(&old, "Ends in 59 minutes").await;
-    visit.row_says(&old, "Not used since the rotation: safe to revoke").await;
+    visit.row_says(&old, "Not used in the ").await;
+    visit.row_says(&old, " since the rotation").await;
+    assert!(!visit.browser.text(&row(&old)).await.contains("safe"), "who comes later has not come");
     assert_eq!((call(&visit, &old).await, call(&visit, &new).await), (200, 200));
     visit.row_says(&old, "Still in use").await;
     visit.browser.is_gone(&format!("{} [data-action=rotate]", row(&old))).await;

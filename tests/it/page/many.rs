@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use fantoccini::Locator;
 use http::request::Parts;
@@ -11,23 +12,16 @@ use keygate::{ApiError, EnvelopeLayer, ErrorCode, Mode, NewKey};
 use serde_json::json;
 
 use super::browser::{Browser, LIGHT, Look};
+use super::visit::visit;
 use crate::crypto_checkout::server;
-use crate::support::{Loopback, OPERATOR, Server};
+use crate::support::{Loopback, Server};
 
 async fn many(server: &Server, count: usize) {
     for number in 0..count {
         let mode = if number % 2 == 0 { Mode::Test } else { Mode::Live };
         let _ = server.issue(NewKey::named(format!("key {number:04}")).mode(mode)).await;
-        server.clock.advance(std::time::Duration::from_secs(1));
+        server.clock.advance(Duration::from_secs(1));
     }
-}
-
-/// A browser at the page of an app of this process.
-async fn visit(server: &Server) -> Option<(Browser, Loopback)> {
-    let browser = Browser::start().await?;
-    let loopback = Loopback::serve(&server.app).await;
-    browser.open(&loopback.url(""), OPERATOR, "").await;
-    Some((browser, loopback))
 }
 
 async fn count(browser: &Browser) -> usize {
@@ -99,6 +93,27 @@ async fn c12_a_key_that_others_issue_appears_by_itself() {
 }
 
 #[tokio::test]
+async fn c13_a_predecessor_that_was_quiet_for_a_day_is_called_safe() {
+    let server = server();
+    let old = server.issue(NewKey::named("old")).await;
+    let week = Duration::from_hours(7 * 24);
+    let _new = server.keys.rotate(old.id(), week).await.unwrap();
+    let Some((browser, _loopback)) = visit(&server).await else { return };
+    let row = format!("[data-key='{}']", old.id());
+    browser.says(&row, "Not used in the few seconds since the rotation").await;
+    browser.is_gone(&format!("{row} .safe")).await;
+    server.clock.advance(Duration::from_hours(24));
+    browser.says(&row, "Not used in the day since the rotation").await;
+    browser.is_gone(&format!("{row} .safe")).await;
+    server.clock.advance(Duration::from_hours(1));
+    browser.says(&row, "Not used in the day since the rotation: safe to revoke").await;
+    server.keys.verify(old.key().expose()).await.unwrap();
+    browser.says(&row, "Still in use, last just now").await;
+    browser.is_gone(&format!("{row} .safe")).await;
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn c12_hostile_names_stay_names() {
     let names = [
         "<img src=x onerror=\"window.taken=1\">",
@@ -110,7 +125,7 @@ async fn c12_hostile_names_stay_names() {
     let server = server();
     for name in names {
         let _ = server.issue(NewKey::named(name)).await;
-        server.clock.advance(std::time::Duration::from_secs(1));
+        server.clock.advance(Duration::from_secs(1));
     }
     let Some((browser, loopback)) = visit(&server).await else { return };
     let shown =
@@ -220,8 +235,7 @@ async fn c12_nothing_is_wider_than_the_window() {
     let account = "shop_".repeat(8).trim_end_matches('_').parse().unwrap();
     let new = NewKey::named(&long).account(account).scopes(crate::crypto_checkout::all_scopes());
     let issued = server.issue(new).await;
-    let rotated =
-        server.keys.rotate(issued.id(), std::time::Duration::from_secs(60)).await.unwrap();
+    let rotated = server.keys.rotate(issued.id(), Duration::from_secs(60)).await.unwrap();
     server.keys.revoke_because(rotated.id(), "y".repeat(500)).await.unwrap();
     let Some((browser, _loopback)) = visit(&server).await else { return };
     browser.click("summary").await;

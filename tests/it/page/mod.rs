@@ -5,6 +5,7 @@ mod answers;
 mod browser;
 mod flows;
 mod many;
+mod on_its_way;
 mod pictures;
 mod reference;
 mod visit;

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::browser::Browser;
-use crate::support::Process;
+use crate::support::{Loopback, OPERATOR, Process, Server, answer};
 
 pub(super) const PASSWORD: &str = "open sesame";
 
@@ -68,7 +68,7 @@ impl Visit {
     pub(super) async fn call(&self, path: &str, header: &str, key: &str) -> StatusCode {
         let request = reqwest::Client::new().get(format!("{}{path}", self.process.origin));
         let request = request.header("x-forwarded-proto", "https").header(header, key);
-        request.send().await.unwrap().status()
+        answer(request).await.status()
     }
 
     /// Whether the page has this text anywhere: in what it shows, holds or keeps.
@@ -82,6 +82,14 @@ impl Visit {
         let parts = everything.as_array().unwrap().iter();
         parts.filter_map(Value::as_str).any(|part| part.contains(text))
     }
+}
+
+/// A browser at the page of an app of this process.
+pub(super) async fn visit(server: &Server) -> Option<(Browser, Loopback)> {
+    let browser = Browser::start().await?;
+    let loopback = Loopback::serve(&server.app).await;
+    browser.open(&loopback.url(""), OPERATOR, "").await;
+    Some((browser, loopback))
 }
 
 /// The row of the key with this text: by what of it is shown.

@@ -77,3 +77,23 @@ async fn a_server_that_hangs_keeps_no_connection() {
     let found = timeout(Duration::from_secs(5), store.find_by_hash(record(1).hash)).await;
     assert!(found.unwrap().unwrap().is_some());
 }
+
+#[tokio::test]
+async fn lists_that_take_long_keep_no_look_up_waiting() {
+    let Some(fresh) = fresh().await else { return };
+    let key = fresh.insert(1).await;
+    let mut theirs = fresh.pool().begin().await.unwrap();
+    sqlx::query("LOCK TABLE keygate_usage").execute(&mut *theirs).await.unwrap();
+    let asked = (0..20).map(|_| {
+        let (store, ids) = (fresh.store.clone(), vec![key.id.clone()]);
+        async move { store.usage(1, ids).await }
+    });
+    let asked: JoinSet<_> = asked.collect();
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while fresh.number(waiting).await < 5 {}
+    let found = fresh.find_by_hash(key.hash).await.unwrap();
+    assert_eq!(found, Some(key));
+    theirs.rollback().await.unwrap();
+    drop(asked);
+}

@@ -15,9 +15,8 @@ mod tables;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::support::Process;
+use crate::support::{Process, answer};
 
 /// The three servers, and for each a request that a key opens.
 const SERVERS: [(&str, &str); 3] = [
@@ -50,19 +49,6 @@ fn get(process: &Process, path: &str) -> reqwest::RequestBuilder {
 fn post(process: &Process, path: &str, body: &Value) -> reqwest::RequestBuilder {
     let request = request(reqwest::Method::POST, process, path);
     request.header("content-type", "application/json").body(body.to_string())
-}
-
-/// The answer to a client that comes again when it is told to, as one is by 503: on a busy machine
-/// a look-up may be too late for its caller.
-async fn answer(request: reqwest::RequestBuilder) -> reqwest::Response {
-    let began = Instant::now();
-    loop {
-        let answer = request.try_clone().unwrap().send().await.unwrap();
-        if answer.status() != 503 {
-            return answer;
-        }
-        assert!(began.elapsed() < PATIENCE, "{:?}", answer.text().await);
-    }
 }
 
 /// The status that a key gets.

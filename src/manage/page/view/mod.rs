@@ -1,16 +1,21 @@
 //! What the list shows of keys: pure, so that tables test it.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::chart::Chart;
 use super::count::{grouped, requests};
-use super::moment::Moment;
+use super::moment::{Moment, span};
 use crate::store::{KeyRecord, KeyStatus, KeyUsage};
 use crate::{KeyId, KeyKind, Keyring, Mode, Quota};
 
 /// So many scopes are shown at once; to hide a single one would save nothing.
 const FEW: usize = 3;
+
+/// So long nobody may have used a key since its rotation before it is called safe to revoke: a day,
+/// for who comes once in a day, and an hour, as they are late at times. The nodes write usage each
+/// second, and their clocks differ by less.
+const QUIET: Duration = Duration::from_hours(25);
 
 /// A key as a row of the list.
 #[derive(Debug)]
@@ -55,8 +60,27 @@ pub(super) enum State {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Replaced {
     pub(super) ends: Option<Moment>,
-    /// When it was last used, if that was after the rotation: somebody has not switched yet.
-    pub(super) used_since: Option<Moment>,
+    pub(super) since: Since,
+}
+
+/// The use of a key since its rotation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// Somebody has not switched yet.
+    Used(Moment),
+    Unused {
+        /// How long the rotation was ago, if that is known.
+        span: Option<String>,
+        is_safe: bool,
+    },
+}
+
+/// From where keys are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight {
+    pub(super) now: SystemTime,
+    /// Whether every use is known: none was lost, and the store takes them.
+    pub(super) is_whole: bool,
 }
 
 /// A key and everything that is known about it.
@@ -72,19 +96,22 @@ pub(super) struct Known {
 
 /// The rows of some keys, in their order.
 pub(super) fn rows(keys: Vec<Known>, keyring: &Keyring, now: SystemTime) -> Vec<Row> {
+    let usage = keyring.health().usage;
+    let sight = Sight { now, is_whole: usage.failing.is_none() && usage.dropped == 0 };
     let hints: HashMap<KeyId, String> =
         keys.iter().map(|key| (key.record.id.clone(), key.record.hint.clone())).collect();
-    keys.into_iter().map(|key| Row::new(key, &hints, keyring, now)).collect()
+    keys.into_iter().map(|key| Row::new(key, &hints, keyring, sight)).collect()
 }
 
 impl Row {
-    fn new(key: Known, hints: &HashMap<KeyId, String>, keyring: &Keyring, now: SystemTime) -> Self {
+    fn new(key: Known, hints: &HashMap<KeyId, String>, keyring: &Keyring, sight: Sight) -> Self {
+        let now = sight.now;
         let Known { record, usage, hours, rotated_at } = key;
         let mut scopes: Vec<_> = record.scopes.iter().map(ToString::to_string).collect();
         let more_scopes = if scopes.len() > FEW + 1 { scopes.split_off(FEW) } else { Vec::new() };
         let is_default = record.account == *keyring.default_account();
         Self {
-            state: State::of(&record, &usage, rotated_at, now),
+            state: State::of(&record, &usage, rotated_at, sight),
             is_publishable: record.kind == KeyKind::Publishable,
             mode: keyring.word(record.mode).to_owned(),
             is_live: record.mode == Mode::Live,
@@ -126,8 +153,9 @@ impl State {
         record: &KeyRecord,
         usage: &KeyUsage,
         rotated_at: Option<SystemTime>,
-        now: SystemTime,
+        sight: Sight,
     ) -> Self {
+        let now = sight.now;
         match record.status(now) {
             KeyStatus::Revoked => Self::Revoked {
                 at: record.revoked_at.map(|at| Moment::near_or_day(at, now)),
@@ -136,17 +164,25 @@ impl State {
             KeyStatus::Expired => {
                 Self::Expired(record.expires_at.map(|at| Moment::near_or_day(at, now)))
             }
-            KeyStatus::Active if record.replaced_by.is_some() => {
-                // Without the time of the rotation any use may have been after it.
-                let since = |used: &SystemTime| rotated_at.is_none_or(|rotated| *used > rotated);
-                let used = usage.last_used_at.filter(since);
-                Self::Replaced(Replaced {
-                    ends: record.expires_at.map(|at| Moment::near_or_day(at, now)),
-                    used_since: used.map(|at| Moment::relative(at, now)),
-                })
-            }
+            KeyStatus::Active if record.replaced_by.is_some() => Self::Replaced(Replaced {
+                ends: record.expires_at.map(|at| Moment::near_or_day(at, now)),
+                since: Since::of(usage, rotated_at, sight),
+            }),
             KeyStatus::Active => Self::Active,
         }
+    }
+}
+
+impl Since {
+    fn of(usage: &KeyUsage, rotated_at: Option<SystemTime>, sight: Sight) -> Self {
+        // Without the time of the rotation any use may have been after it.
+        let is_since = |used: &SystemTime| rotated_at.is_none_or(|rotated| *used > rotated);
+        if let Some(used) = usage.last_used_at.filter(is_since) {
+            return Self::Used(Moment::relative(used, sight.now));
+        }
+        let quiet = rotated_at.map(|at| sight.now.duration_since(at).unwrap_or_default());
+        let is_safe = sight.is_whole && quiet.is_some_and(|quiet| quiet >= QUIET);
+        Self::Unused { span: quiet.map(span), is_safe }
     }
 }
 

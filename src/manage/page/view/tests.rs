@@ -2,7 +2,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
 use crate::store::MemoryStore;
-use crate::{AccountId, KeyFormat, KeyHash, PlanName, ScopeName};
+use crate::test_util::{Fault, FaultyStore};
+use crate::{AccountId, KeyFormat, KeyHash, ManualClock, PlanName, ScopeName};
 
 /// 2024-06-01 00:00:00 UTC.
 const NOW: Duration = Duration::from_secs(1_717_200_000);
@@ -10,6 +11,10 @@ const HOUR: Duration = Duration::from_hours(1);
 
 fn now() -> SystemTime {
     UNIX_EPOCH + NOW
+}
+
+fn sight() -> Sight {
+    Sight { now: now(), is_whole: true }
 }
 
 fn record() -> KeyRecord {
@@ -37,7 +42,7 @@ fn row(record: KeyRecord) -> Row {
 fn state(change: impl FnOnce(&mut KeyRecord), last: Option<SystemTime>) -> State {
     let mut record = record();
     change(&mut record);
-    State::of(&record, &used(last, 1), Some(now() - HOUR), now())
+    State::of(&record, &used(last, 1), Some(now() - HOUR), sight())
 }
 
 #[test]
@@ -121,17 +126,73 @@ fn c13_a_predecessor_tells_whether_anyone_still_uses_it() {
     ] {
         let State::Replaced(replaced) = state(replaced, last) else { panic!("it is replaced") };
         assert_eq!(replaced.ends.map(|at| at.text).as_deref(), Some("in 23 hours"));
-        assert_eq!(replaced.used_since.map(|at| at.text).as_deref(), used_since, "{last:?}");
+        match (replaced.since, used_since) {
+            (Since::Used(at), Some(expected)) => assert_eq!(at.text, expected),
+            (Since::Unused { span, .. }, None) => assert_eq!(span.as_deref(), Some("hour")),
+            (since, _) => panic!("{last:?}: {since:?}"),
+        }
     }
 }
 
 #[test]
-fn c13_without_the_rotations_time_nothing_is_called_safe() {
+fn c13_what_was_quiet_for_a_day_is_called_safe() {
+    let minute = Duration::from_mins(1);
+    let later = now() + HOUR;
+    for (rotated_at, last, is_whole, expected) in [
+        (Some(now()), None, true, (Some("few seconds"), false)),
+        (Some(later), None, true, (Some("few seconds"), false)),
+        (Some(now() - HOUR), None, true, (Some("hour"), false)),
+        // Who comes every night was not there yet, or is late.
+        (Some(now() - 24 * HOUR), None, true, (Some("day"), false)),
+        (Some(now() - 25 * HOUR + minute), None, true, (Some("day"), false)),
+        (Some(now() - 25 * HOUR), None, true, (Some("day"), true)),
+        (Some(now() - 49 * HOUR), Some(now() - 50 * HOUR), true, (Some("2 days"), true)),
+        // A use may be missing.
+        (Some(now() - 49 * HOUR), None, false, (Some("2 days"), false)),
+        (None, None, true, (None, false)),
+    ] {
+        let since = Since::of(&used(last, 1), rotated_at, Sight { is_whole, ..sight() });
+        let (span, is_safe) = expected;
+        let expected = Since::Unused { span: span.map(Into::into), is_safe };
+        assert_eq!(since, expected, "{rotated_at:?} {is_whole}");
+    }
+}
+
+#[tokio::test]
+async fn c13_nothing_is_safe_while_usage_cannot_be_written() {
+    let store = FaultyStore::new(MemoryStore::new());
+    let clock = ManualClock::at(now());
+    let format = KeyFormat::base62("ck", 32).unwrap();
+    let builder = Keyring::builder(store.clone(), format).with_clock(clock.clone());
+    let keyring = builder.build().unwrap();
+    let look = || {
+        let mut record = record();
+        record.replaced_by = KeyId::parse("key_2").ok();
+        let rotated_at = Some(now() - 26 * HOUR);
+        let known = Known { record, usage: used(None, 0), hours: Vec::new(), rotated_at };
+        let State::Replaced(replaced) = rows(vec![known], &keyring, now()).remove(0).state else {
+            panic!("it is replaced")
+        };
+        matches!(replaced.since, Since::Unused { is_safe: true, .. })
+    };
+    assert!(look());
+    let issued = keyring.issue(crate::NewKey::named("n")).await.unwrap();
+    keyring.verify(issued.key().expose()).await.unwrap();
+    store.set(Fault::NoUsage);
+    keyring.shutdown().await;
+    assert!(!look());
+    store.set(Fault::None);
+    keyring.shutdown().await;
+    assert!(look());
+}
+
+#[test]
+fn c13_without_the_rotations_time_any_use_may_be_since() {
     let mut key = record();
     key.replaced_by = KeyId::parse("key_2").ok();
-    let state = State::of(&key, &used(Some(now() - 40 * HOUR), 1), None, now());
+    let state = State::of(&key, &used(Some(now() - 40 * HOUR), 1), None, sight());
     let State::Replaced(replaced) = state else { panic!("it is replaced") };
-    assert!(replaced.used_since.is_some());
+    assert!(matches!(replaced.since, Since::Used(_)));
 }
 
 #[test]
