@@ -60,6 +60,18 @@ struct Uses {
     written: HashMap<u64, u64>,
 }
 
+impl Uses {
+    fn add(&mut self, used: &KeyUse) {
+        self.by_credential.entry(used.id.clone()).or_default().add(used);
+        let hours = self.by_hour.entry(used.id.clone()).or_default();
+        let hour = hours.entry(used.hour()).or_default();
+        *hour = hour.saturating_add(used.requests);
+        if hours.len() > KEPT {
+            hours.pop_first();
+        }
+    }
+}
+
 impl CredentialTable {
     /// How many credentials there are: the application's own query, beside keygate's.
     #[allow(dead_code, reason = "the tests include this file without `main`")]
@@ -153,13 +165,7 @@ impl KeyStore for CredentialTable {
         if batch.sequence > *written {
             *written = batch.sequence;
             for used in known {
-                uses.by_credential.entry(used.id.clone()).or_default().add(used);
-                let hours = uses.by_hour.entry(used.id.clone()).or_default();
-                let hour = hours.entry(used.hour()).or_default();
-                *hour = hour.saturating_add(used.requests);
-                if hours.len() > KEPT {
-                    hours.pop_first();
-                }
+                uses.add(used);
             }
         }
         Ok(())
