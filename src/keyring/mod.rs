@@ -38,7 +38,7 @@
 //!
 //! | name | kind | tells |
 //! | --- | --- | --- |
-//! | `keygate_decisions_total{by,outcome}` | counter | what was decided about requests, by their keys, scopes and connected accounts |
+//! | `keygate_decisions_total{by,outcome}` | counter | what was decided about requests, by their keys, scopes and connected accounts, or an operator's refused (`by` the `operator`) |
 //! | `keygate_cache_total{result}` | counter | what was known of a key when a request came |
 //! | `keygate_store_seconds{operation,outcome}` | histogram | how long the store took for an answer |
 //! | `keygate_feed_up` | gauge | 1 while changes made on other nodes are heard of, else 0 |
