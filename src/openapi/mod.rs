@@ -93,6 +93,7 @@ mod layers;
 mod mark;
 mod pen;
 mod public;
+mod route;
 mod shape;
 mod undecided;
 #[cfg(feature = "utoipa")]
@@ -115,5 +116,13 @@ fn taken(within: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
     match within.remove(name) {
         Some(Value::Object(object)) => object,
         _ => Map::new(),
+    }
+}
+
+/// Takes a list out of an object, to be put back; an empty one if there is none.
+fn taken_list(within: &mut Map<String, Value>, name: &str) -> Vec<Value> {
+    match within.remove(name) {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
     }
 }

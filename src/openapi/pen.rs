@@ -8,9 +8,10 @@ use super::access::Access;
 use super::fault::Fault;
 use super::layers::Outline;
 use super::mark::{self, Mark};
+use super::route::Route;
 use super::undecided::{self, Reason};
 use super::written::{self, SCHEMA, Writer, Written};
-use super::{ERROR, headers, taken};
+use super::{ERROR, headers, taken, taken_list};
 use crate::envelope::by_status;
 use crate::{ApiError, EnvelopeLayer};
 
@@ -33,16 +34,15 @@ impl<'l> Pen<'l> {
     }
 
     /// Says of one operation who may call it, with which scopes, and how it fails.
-    pub(super) fn write(&mut self, operation: &mut Object) {
+    pub(super) fn write(&mut self, route: &Route<'_>, operation: &mut Object) {
         let mark = Mark::read(operation.remove(mark::KEY).as_ref());
         let layers = mark.layers.clone().unwrap_or_default();
         self.write_security(operation, &mark.access, &layers);
+        route.complete(operation);
         if let Some(header) = &layers.on_behalf_of {
-            let parameter = headers::on_behalf_of(header);
-            match operation.get_mut("parameters").and_then(Value::as_array_mut) {
-                Some(parameters) => parameters.push(parameter),
-                None => drop(operation.insert("parameters".into(), json!([parameter]))),
-            }
+            let mut parameters = taken_list(operation, "parameters");
+            parameters.push(headers::on_behalf_of(header));
+            operation.insert("parameters".into(), parameters.into());
         }
         if let Some(seconds) = layers.keeps_answers_for {
             let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
@@ -60,7 +60,8 @@ impl<'l> Pen<'l> {
             let description = format!("{before}\n\n{sentence}");
             operation.insert("description".into(), description.trim().into());
         }
-        self.write_responses(operation, &mark, &layers);
+        let faults = faults(route, &mark, &layers);
+        self.write_responses(operation, faults, &mark, &layers);
     }
 
     /// What the operations that were written refer to, by the names of a document's components.
@@ -91,16 +92,17 @@ impl<'l> Pen<'l> {
             operation.insert("security".into(), security);
         }
         if let Some(reason) = Reason::of(access, layers) {
-            operation.insert(undecided::KEY.into(), reason.as_str().into());
+            operation.insert(undecided::KEY.into(), reason.flag().into());
         }
     }
 
-    fn write_responses(&mut self, operation: &mut Object, mark: &Mark, layers: &Outline) {
-        let mut faults = layers.faults(matches!(mark.access, Access::Key(_)));
-        faults.extend(&mark.faults);
-        if has_path_parameters(operation) {
-            faults.push(Fault::InvalidPath);
-        }
+    fn write_responses(
+        &mut self,
+        operation: &mut Object,
+        faults: Vec<Fault>,
+        mark: &Mark,
+        layers: &Outline,
+    ) {
         let mut by_status: BTreeMap<String, Vec<Written>> = BTreeMap::new();
         for fault in faults {
             let written = self.writer.fault(fault, &mark.access);
@@ -206,6 +208,21 @@ fn security(access: &Access, layers: &Outline) -> Option<Value> {
     Some(ways.chain(open.then(nothing)).collect())
 }
 
+/// All ways in which an operation may fail.
+fn faults(route: &Route<'_>, mark: &Mark, layers: &Outline) -> Vec<Fault> {
+    let mut faults = layers.faults(matches!(mark.access, Access::Key(_)));
+    faults.extend(&mark.faults);
+    if route.has_parameters() {
+        faults.extend(mark.fails.then_some(Fault::NotFound));
+        faults.push(Fault::InvalidPath);
+    }
+    let shadow = layers.auth.as_ref().map_or(&[][..], |auth| &auth.shadow);
+    if mark.access.is_of(shadow) {
+        faults.retain(|fault| *fault != Fault::InsufficientScope);
+    }
+    faults
+}
+
 fn limit_headers(layers: &Outline) -> Vec<&'static str> {
     let Some(limit) = &layers.limit else { return Vec::new() };
     let ietf = headers::IETF_LIMIT.iter().filter(|_| limit.ietf);
@@ -220,11 +237,6 @@ fn is_always_limited(layers: &Outline) -> bool {
 fn error_of(status: &str) -> ApiError {
     let status = status.parse().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     by_status(status)
-}
-
-fn has_path_parameters(operation: &Object) -> bool {
-    let parameters = operation.get("parameters").and_then(Value::as_array);
-    parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "path"))
 }
 
 /// The same object with one member more.

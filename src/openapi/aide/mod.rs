@@ -3,7 +3,7 @@
 mod input;
 mod output;
 
-use aide::openapi::{OpenApi, Operation, ReferenceOr};
+use aide::openapi::{OpenApi, Operation};
 use aide::transform::TransformPathItem;
 use aide::util::iter_operations_mut;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Layers;
 use super::mark::{self, Mark};
 use super::pen::Pen;
+use super::route::Route;
 use super::undecided::{self, Undecided};
 use crate::EnvelopeLayer;
 
@@ -33,11 +34,12 @@ impl Layers {
 /// The last step, after `finish_api`. See [the module](super) for an example.
 pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
     let mut pen = Pen::new(envelope);
-    let items = document.paths.iter_mut().flat_map(|paths| paths.paths.values_mut());
-    for item in items.filter_map(ReferenceOr::as_item_mut) {
+    for (path, item) in document.paths.iter_mut().flat_map(|paths| &mut paths.paths) {
+        let Some(item) = item.as_item_mut() else { continue };
+        let route = Route::new(path, &item.parameters);
         for (_, operation) in iter_operations_mut(item) {
             let Ok(Value::Object(mut object)) = serde_json::to_value(&*operation) else { continue };
-            pen.write(&mut object);
+            pen.write(&route, &mut object);
             // One that cannot be read back stays as it was, and so undecided.
             if let Ok(written) = serde_json::from_value(object.into()) {
                 *operation = written;
@@ -89,8 +91,8 @@ pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
 #[must_use]
 pub fn undecided(document: &OpenApi) -> Vec<Undecided> {
     let operations = document.operations().filter_map(|(path, method, operation)| {
-        let flag = operation.extensions.get(undecided::KEY);
-        let reason = undecided::reason(flag, !operation.security.is_empty())?;
+        let extension = |name: &str| operation.extensions.get(name);
+        let reason = undecided::reason(extension, !operation.security.is_empty())?;
         Some(Undecided { method: method.to_ascii_uppercase(), path: path.to_owned(), reason })
     });
     operations.collect()

@@ -55,7 +55,6 @@
 mod handler;
 
 use serde_json::Value;
-use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
 use utoipa::openapi::{Components, OpenApi};
 
@@ -66,6 +65,7 @@ use super::access::Access;
 use super::fault::Fault;
 use super::mark::{self, Mark};
 use super::pen::Pen;
+use super::route::Route;
 use super::undecided::{self, Undecided};
 use crate::{EnvelopeLayer, Requirement};
 
@@ -122,12 +122,15 @@ pub fn around(document: &mut OpenApi, prefix: &str, layers: &Layers) {
 /// envelope of the service. The last step.
 pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
     let mut pen = Pen::new(envelope);
-    for operation in document.paths.paths.values_mut().flat_map(operations) {
-        let Ok(Value::Object(mut object)) = serde_json::to_value(&*operation) else { continue };
-        pen.write(&mut object);
-        // One that cannot be read back stays as it was, and so undecided.
-        if let Ok(written) = serde_json::from_value(object.into()) {
-            *operation = written;
+    for (path, item) in &mut document.paths.paths {
+        let route = Route::new(path, &item.parameters);
+        for operation in operations(item) {
+            let Ok(Value::Object(mut object)) = serde_json::to_value(&*operation) else { continue };
+            pen.write(&route, &mut object);
+            // One that cannot be read back stays as it was, and so undecided.
+            if let Ok(written) = serde_json::from_value(object.into()) {
+                *operation = written;
+            }
         }
     }
     let components = document.components.get_or_insert_default();
@@ -147,10 +150,9 @@ pub fn undecided(document: &OpenApi) -> Vec<Undecided> {
     for (path, item) in &mut paths {
         for method in METHODS {
             let Some(operation) = slot(item, &method) else { continue };
-            let word_of = |extensions: &Extensions| extensions.get(undecided::KEY).cloned();
-            let flag = operation.extensions.as_ref().and_then(word_of);
-            let is_decided = operation.security.as_ref().is_some_and(|ways| !ways.is_empty());
-            if let Some(reason) = undecided::reason(flag.as_ref(), is_decided) {
+            let extension = |name: &str| operation.extensions.as_ref()?.get(name);
+            let has_security = operation.security.as_ref().is_some_and(|ways| !ways.is_empty());
+            if let Some(reason) = undecided::reason(extension, has_security) {
                 let (method, path) = (word(&method).to_owned(), path.clone());
                 found.push(Undecided { method, path, reason });
             }
