@@ -12,6 +12,7 @@ use super::Layers;
 use super::mark::{self, Mark};
 use super::pen::Pen;
 use super::route::Route;
+use super::unanswered::{Unanswered, is_unanswered};
 use super::undecided::{self, Undecided};
 use crate::EnvelopeLayer;
 
@@ -96,6 +97,47 @@ pub fn undecided(document: &OpenApi) -> Vec<Undecided> {
         Some(Undecided { method: method.to_ascii_uppercase(), path: path.to_owned(), reason })
     });
     operations.collect()
+}
+
+/// The operations of a document that are documented to fail only.
+///
+/// For a test of the service's own:
+///
+/// ```
+/// use aide::axum::{ApiRouter, routing::{post, post_with}};
+/// use aide::openapi::OpenApi;
+/// use axum::http::StatusCode;
+/// use keygate::Json;
+/// use keygate::openapi::{self, Public};
+///
+/// async fn create(_: Public) -> (StatusCode, Json<String>) {
+///     (StatusCode::CREATED, Json("a note".into()))
+/// }
+///
+/// let mut document = OpenApi::default();
+/// let routes: axum::Router = ApiRouter::new()
+///     .api_route("/silent", post(create))
+///     .api_route("/notes", post_with(create, |operation| operation.response::<201, Json<String>>()))
+///     .finish_api(&mut document);
+///
+/// let unanswered = openapi::unanswered(&document);
+/// assert_eq!(unanswered.len(), 1);
+/// assert_eq!(unanswered[0].path, "/silent");
+/// # let _ = routes;
+/// ```
+#[must_use]
+pub fn unanswered(document: &OpenApi) -> Vec<Unanswered> {
+    let operations = document.operations().filter(|(_, _, operation)| {
+        operation.responses.as_ref().is_none_or(|responses| {
+            let statuses = responses.responses.keys().map(ToString::to_string);
+            responses.default.is_none() && is_unanswered(statuses)
+        })
+    });
+    let named = operations.map(|(path, method, _)| Unanswered {
+        method: method.to_ascii_uppercase(),
+        path: path.to_owned(),
+    });
+    named.collect()
 }
 
 /// Changes what is noted on an operation.
