@@ -131,7 +131,8 @@ impl<'l> Pen<'l> {
         for (status, errors) in by_status {
             let response = self.response(&errors, layers);
             let is_particular = errors.iter().any(|error| error.is_particular);
-            let response = if is_particular { response } else { self.shared(&status, response) };
+            let response =
+                if is_particular { response } else { self.shared(&status, &errors, response) };
             responses.insert(status, response);
         }
         operation.insert("responses".into(), responses.into());
@@ -156,12 +157,16 @@ impl<'l> Pen<'l> {
         response
     }
 
-    /// A reference to a response that stands in the document once, by the phrase of its status.
-    fn shared(&mut self, status: &str, response: Value) -> Value {
+    /// A reference to a response that stands in the document once, by the phrase of its status. One
+    /// that differs from the first is named by what comes last on a request's way, too: that is what
+    /// routes differ in.
+    fn shared(&mut self, status: &str, errors: &[Written], response: Value) -> Value {
         let phrase = status.parse().ok().and_then(|status: StatusCode| status.canonical_reason());
         let phrase: String = phrase.unwrap_or("Error").split(' ').collect();
-        let names = (2..).map(|number| format!("{phrase}{number}"));
-        for name in std::iter::once(phrase.clone()).chain(names) {
+        let last = errors.last().map(Written::camel_name).unwrap_or_default();
+        let particular = format!("{phrase}With{last}");
+        let numbered = (2..).map(|number| format!("{particular}{number}"));
+        for name in [phrase, particular.clone()].into_iter().chain(numbered) {
             let known = self.responses.entry(&name).or_insert_with(|| response.clone());
             if *known == response {
                 return json!({ "$ref": format!("#/components/responses/{name}") });
