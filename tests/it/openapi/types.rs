@@ -261,8 +261,8 @@ fn a_scope_that_no_key_can_hold_is_found() {
 #[test]
 fn an_operation_without_an_answer_is_found() {
     let layers = Layers::new().auth(&AuthLayer::new(keys()));
-    let said = get_with(created, |operation| operation.response::<201, Json<String>>());
-    let teapot = get_with(created, |operation| operation.response::<418, ApiError>());
+    let said = get_with(created, |operation| operation.response::<201, Json<String>>().id("said"));
+    let teapot = get_with(created, |operation| operation.response::<418, ApiError>().id("teapot"));
     for (handler, is_found) in [
         (get(created), true),
         (teapot, true),
