@@ -61,6 +61,15 @@ impl Access {
         scopes.iter().filter(is_named).map(String::as_str).collect()
     }
 
+    /// Whether these scopes are all that it names.
+    ///
+    /// A caller who lacks others too is refused, whichever way would do.
+    pub(super) fn is_of(&self, scopes: &[String]) -> bool {
+        let Self::Key(ways) = self else { return false };
+        let mut named = ways.iter().flatten().peekable();
+        named.peek().is_some() && named.all(|scope| scopes.contains(scope))
+    }
+
     /// A set of scopes that is enough; empty where none is needed.
     pub(super) fn example(&self) -> &[String] {
         match self {

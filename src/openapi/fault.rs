@@ -20,6 +20,7 @@ pub(super) enum Fault {
     TooManyFailures,
     KeysUnavailable,
     RateLimited,
+    LimitsUnavailable,
     MalformedOnBehalfOf,
     UnconnectedAccount,
     UnverifiedAccount,
@@ -54,6 +55,7 @@ impl Fault {
             Self::TooManyFailures => Refusal::TooManyFailures { wait: second }.into(),
             Self::KeysUnavailable | Self::AccountsUnavailable => Refusal::LookupFailed.into(),
             Self::RateLimited => ApiError::rate_limited(second),
+            Self::LimitsUnavailable => Refusal::LimiterFailed.into(),
             Self::MalformedOnBehalfOf => Refusal::MalformedOnBehalfOf.into(),
             Self::UnconnectedAccount => Refusal::UnconnectedAccount.into(),
             Self::UnverifiedAccount => Refusal::UnverifiedAccount.into(),
@@ -76,7 +78,7 @@ impl Fault {
         }
     }
 
-    /// Whether the caller was known and counted before.
+    /// Whether the request was counted before.
     pub(super) fn is_limited(self) -> bool {
         !matches!(
             self,
@@ -87,6 +89,7 @@ impl Fault {
                 | Self::ExpiredKey
                 | Self::TooManyFailures
                 | Self::KeysUnavailable
+                | Self::LimitsUnavailable
         )
     }
 

@@ -46,6 +46,8 @@ pub(super) struct Limit {
     pub(super) ietf: bool,
     /// Whether its headers stand on every answer.
     pub(super) always: bool,
+    /// Whether requests are refused while nobody can count them.
+    pub(super) closes: bool,
 }
 
 impl Layers {
@@ -73,9 +75,11 @@ impl Layers {
 
     /// The one that limits how often callers call. In shadow mode it shows nowhere.
     pub fn rate_limit(mut self, layer: &RateLimitLayer) -> Self {
-        let limit = layer.outline();
-        self.outline.limit =
-            limit.map(|limit| Limit { ietf: limit.has_ietf_headers, always: limit.counts_all });
+        self.outline.limit = layer.outline().map(|limit| Limit {
+            ietf: limit.has_ietf_headers,
+            always: limit.counts_all,
+            closes: limit.may_be_unavailable,
+        });
         self
     }
 
@@ -126,8 +130,9 @@ impl Outline {
             faults.extend(if_true(auth.limits_failures, Fault::TooManyFailures));
             faults.push(Fault::KeysUnavailable);
         }
-        if self.limit.is_some() {
+        if let Some(limit) = &self.limit {
             faults.push(Fault::RateLimited);
+            faults.extend(limit.closes.then_some(Fault::LimitsUnavailable));
         }
         if self.on_behalf_of.is_some() {
             faults.extend([

@@ -15,6 +15,8 @@ pub(super) struct Mark {
     pub(super) access: Access,
     /// Of the handler's own arguments.
     pub(super) faults: Vec<Fault>,
+    /// Whether its result may be an error of the application's own.
+    pub(super) fails: bool,
     /// Whether a first answer may come again.
     pub(super) replays: bool,
     pub(super) layers: Option<Outline>,

@@ -8,9 +8,10 @@ use super::access::Access;
 use super::fault::Fault;
 use super::layers::Outline;
 use super::mark::{self, Mark};
+use super::route::Route;
 use super::undecided::{self, Reason};
 use super::written::{self, SCHEMA, Writer, Written};
-use super::{ERROR, headers, taken};
+use super::{ERROR, headers, taken, taken_list};
 use crate::envelope::by_status;
 use crate::{ApiError, EnvelopeLayer};
 
@@ -33,16 +34,15 @@ impl<'l> Pen<'l> {
     }
 
     /// Says of one operation who may call it, with which scopes, and how it fails.
-    pub(super) fn write(&mut self, operation: &mut Object) {
+    pub(super) fn write(&mut self, route: &Route<'_>, operation: &mut Object) {
         let mark = Mark::read(operation.remove(mark::KEY).as_ref());
         let layers = mark.layers.clone().unwrap_or_default();
         self.write_security(operation, &mark.access, &layers);
+        route.complete(operation);
         if let Some(header) = &layers.on_behalf_of {
-            let parameter = headers::on_behalf_of(header);
-            match operation.get_mut("parameters").and_then(Value::as_array_mut) {
-                Some(parameters) => parameters.push(parameter),
-                None => drop(operation.insert("parameters".into(), json!([parameter]))),
-            }
+            let mut parameters = taken_list(operation, "parameters");
+            parameters.push(headers::on_behalf_of(header));
+            operation.insert("parameters".into(), parameters.into());
         }
         if let Some(seconds) = layers.keeps_answers_for {
             let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
@@ -60,7 +60,8 @@ impl<'l> Pen<'l> {
             let description = format!("{before}\n\n{sentence}");
             operation.insert("description".into(), description.trim().into());
         }
-        self.write_responses(operation, &mark, &layers);
+        let faults = faults(route, &mark, &layers);
+        self.write_responses(operation, faults, &mark, &layers);
     }
 
     /// What the operations that were written refer to, by the names of a document's components.
@@ -91,16 +92,17 @@ impl<'l> Pen<'l> {
             operation.insert("security".into(), security);
         }
         if let Some(reason) = Reason::of(access, layers) {
-            operation.insert(undecided::KEY.into(), reason.as_str().into());
+            operation.insert(undecided::KEY.into(), reason.flag().into());
         }
     }
 
-    fn write_responses(&mut self, operation: &mut Object, mark: &Mark, layers: &Outline) {
-        let mut faults = layers.faults(matches!(mark.access, Access::Key(_)));
-        faults.extend(&mark.faults);
-        if has_path_parameters(operation) {
-            faults.push(Fault::InvalidPath);
-        }
+    fn write_responses(
+        &mut self,
+        operation: &mut Object,
+        faults: Vec<Fault>,
+        mark: &Mark,
+        layers: &Outline,
+    ) {
         let mut by_status: BTreeMap<String, Vec<Written>> = BTreeMap::new();
         for fault in faults {
             let written = self.writer.fault(fault, &mark.access);
@@ -129,7 +131,8 @@ impl<'l> Pen<'l> {
         for (status, errors) in by_status {
             let response = self.response(&errors, layers);
             let is_particular = errors.iter().any(|error| error.is_particular);
-            let response = if is_particular { response } else { self.shared(&status, response) };
+            let response =
+                if is_particular { response } else { self.shared(&status, &errors, response) };
             responses.insert(status, response);
         }
         operation.insert("responses".into(), responses.into());
@@ -154,12 +157,16 @@ impl<'l> Pen<'l> {
         response
     }
 
-    /// A reference to a response that stands in the document once, by the phrase of its status.
-    fn shared(&mut self, status: &str, response: Value) -> Value {
+    /// A reference to a response that stands in the document once, by the phrase of its status. One
+    /// that differs from the first is named by what comes last on a request's way, too: that is what
+    /// routes differ in.
+    fn shared(&mut self, status: &str, errors: &[Written], response: Value) -> Value {
         let phrase = status.parse().ok().and_then(|status: StatusCode| status.canonical_reason());
         let phrase: String = phrase.unwrap_or("Error").split(' ').collect();
-        let names = (2..).map(|number| format!("{phrase}{number}"));
-        for name in std::iter::once(phrase.clone()).chain(names) {
+        let last = errors.last().map(Written::camel_name).unwrap_or_default();
+        let particular = format!("{phrase}With{last}");
+        let numbered = (2..).map(|number| format!("{particular}{number}"));
+        for name in [phrase, particular.clone()].into_iter().chain(numbered) {
             let known = self.responses.entry(&name).or_insert_with(|| response.clone());
             if *known == response {
                 return json!({ "$ref": format!("#/components/responses/{name}") });
@@ -206,6 +213,21 @@ fn security(access: &Access, layers: &Outline) -> Option<Value> {
     Some(ways.chain(open.then(nothing)).collect())
 }
 
+/// All ways in which an operation may fail.
+fn faults(route: &Route<'_>, mark: &Mark, layers: &Outline) -> Vec<Fault> {
+    let mut faults = layers.faults(matches!(mark.access, Access::Key(_)));
+    faults.extend(&mark.faults);
+    if route.has_parameters() {
+        faults.extend(mark.fails.then_some(Fault::NotFound));
+        faults.push(Fault::InvalidPath);
+    }
+    let shadow = layers.auth.as_ref().map_or(&[][..], |auth| &auth.shadow);
+    if mark.access.is_of(shadow) {
+        faults.retain(|fault| *fault != Fault::InsufficientScope);
+    }
+    faults
+}
+
 fn limit_headers(layers: &Outline) -> Vec<&'static str> {
     let Some(limit) = &layers.limit else { return Vec::new() };
     let ietf = headers::IETF_LIMIT.iter().filter(|_| limit.ietf);
@@ -220,11 +242,6 @@ fn is_always_limited(layers: &Outline) -> bool {
 fn error_of(status: &str) -> ApiError {
     let status = status.parse().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     by_status(status)
-}
-
-fn has_path_parameters(operation: &Object) -> bool {
-    let parameters = operation.get("parameters").and_then(Value::as_array);
-    parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "path"))
 }
 
 /// The same object with one member more.

@@ -37,6 +37,17 @@ pub(super) struct Written {
 /// The body of an error as it is sent.
 struct Text(Bytes);
 
+impl Written {
+    /// Its name as components are named: `InvalidBody` of `invalid_body`.
+    pub(super) fn camel_name(&self) -> String {
+        let words = self.name.split('_').map(|word| {
+            let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+            first.to_ascii_uppercase() + rest
+        });
+        words.collect()
+    }
+}
+
 impl<'l> Writer<'l> {
     pub(super) fn new(envelope: &'l EnvelopeLayer) -> Self {
         Self { envelope, id: envelope.example_id() }

@@ -206,7 +206,12 @@ impl RateLimitLayer {
         let mut in_force = self.config.limits.iter().filter(|limit| !limit.shadow).peekable();
         in_force.peek()?;
         let has_ietf_headers = self.config.family == Family::WithIetf;
-        Some(super::Outline { has_ietf_headers, counts_all: in_force.any(Limit::counts_all) })
+        let lost = self.config.limiter.without_counting();
+        Some(super::Outline {
+            has_ietf_headers,
+            counts_all: lost != Some(Verdict::Uncounted) && in_force.any(Limit::counts_all),
+            may_be_unavailable: lost == Some(Verdict::Unavailable),
+        })
     }
 
     /// Counts elsewhere.

@@ -17,6 +17,12 @@ pub(crate) trait Limiter: fmt::Debug + Send + Sync + 'static {
     /// Charges all of `charges` with the cost, or none: there is at least one.
     fn charge(&self, charges: &[Charge<'_>], request: Asked<'_>) -> Answer;
 
+    /// What becomes of requests that it cannot count; `None` if it always can.
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    fn without_counting(&self) -> Option<Verdict> {
+        None
+    }
+
     /// Takes note of the limits of a layer that is being mounted, or says why they cannot be
     /// counted.
     fn adopt(&self, _limits: &mut Adopted<'_>) -> Result<(), &'static str> {

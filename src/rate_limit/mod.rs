@@ -135,6 +135,8 @@ pub(crate) struct Outline {
     pub(crate) has_ietf_headers: bool,
     /// Whether every request is charged to some limit.
     pub(crate) counts_all: bool,
+    /// Whether requests are answered 503 while nobody can count them.
+    pub(crate) may_be_unavailable: bool,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 mod input;
 mod output;
 
-use aide::openapi::{OpenApi, Operation, ReferenceOr};
+use aide::openapi::{OpenApi, Operation};
 use aide::transform::TransformPathItem;
 use aide::util::iter_operations_mut;
 use serde_json::Value;
@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::Layers;
 use super::mark::{self, Mark};
 use super::pen::Pen;
+use super::route::Route;
+use super::unanswered::{Unanswered, is_unanswered};
 use super::undecided::{self, Undecided};
 use crate::EnvelopeLayer;
 
@@ -33,11 +35,12 @@ impl Layers {
 /// The last step, after `finish_api`. See [the module](super) for an example.
 pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
     let mut pen = Pen::new(envelope);
-    let items = document.paths.iter_mut().flat_map(|paths| paths.paths.values_mut());
-    for item in items.filter_map(ReferenceOr::as_item_mut) {
+    for (path, item) in document.paths.iter_mut().flat_map(|paths| &mut paths.paths) {
+        let Some(item) = item.as_item_mut() else { continue };
+        let route = Route::new(path, &item.parameters);
         for (_, operation) in iter_operations_mut(item) {
             let Ok(Value::Object(mut object)) = serde_json::to_value(&*operation) else { continue };
-            pen.write(&mut object);
+            pen.write(&route, &mut object);
             // One that cannot be read back stays as it was, and so undecided.
             if let Ok(written) = serde_json::from_value(object.into()) {
                 *operation = written;
@@ -89,11 +92,52 @@ pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
 #[must_use]
 pub fn undecided(document: &OpenApi) -> Vec<Undecided> {
     let operations = document.operations().filter_map(|(path, method, operation)| {
-        let flag = operation.extensions.get(undecided::KEY);
-        let reason = undecided::reason(flag, !operation.security.is_empty())?;
+        let extension = |name: &str| operation.extensions.get(name);
+        let reason = undecided::reason(extension, !operation.security.is_empty())?;
         Some(Undecided { method: method.to_ascii_uppercase(), path: path.to_owned(), reason })
     });
     operations.collect()
+}
+
+/// The operations of a document that are documented to fail only.
+///
+/// For a test of the service's own:
+///
+/// ```
+/// use aide::axum::{ApiRouter, routing::{post, post_with}};
+/// use aide::openapi::OpenApi;
+/// use axum::http::StatusCode;
+/// use keygate::Json;
+/// use keygate::openapi::{self, Public};
+///
+/// async fn create(_: Public) -> (StatusCode, Json<String>) {
+///     (StatusCode::CREATED, Json("a note".into()))
+/// }
+///
+/// let mut document = OpenApi::default();
+/// let routes: axum::Router = ApiRouter::new()
+///     .api_route("/silent", post(create))
+///     .api_route("/notes", post_with(create, |operation| operation.response::<201, Json<String>>()))
+///     .finish_api(&mut document);
+///
+/// let unanswered = openapi::unanswered(&document);
+/// assert_eq!(unanswered.len(), 1);
+/// assert_eq!(unanswered[0].path, "/silent");
+/// # let _ = routes;
+/// ```
+#[must_use]
+pub fn unanswered(document: &OpenApi) -> Vec<Unanswered> {
+    let operations = document.operations().filter(|(_, _, operation)| {
+        operation.responses.as_ref().is_none_or(|responses| {
+            let statuses = responses.responses.keys().map(ToString::to_string);
+            responses.default.is_none() && is_unanswered(statuses)
+        })
+    });
+    let named = operations.map(|(path, method, _)| Unanswered {
+        method: method.to_ascii_uppercase(),
+        path: path.to_owned(),
+    });
+    named.collect()
 }
 
 /// Changes what is noted on an operation.

@@ -1,11 +1,10 @@
 use aide::OperationOutput;
 use aide::generate::GenContext;
-use aide::openapi::{MediaType, Operation, Parameter, ReferenceOr, Response, SchemaObject};
+use aide::openapi::{MediaType, Operation, Response, SchemaObject};
 use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::super::ERROR;
-use super::super::fault::Fault;
 use super::edit;
 use crate::{ApiError, Json};
 
@@ -42,12 +41,7 @@ impl OperationOutput for ApiError {
     }
 
     fn inferred_responses(_: &mut GenContext, operation: &mut Operation) -> Responses {
-        let named = |parameter: &ReferenceOr<Parameter>| {
-            matches!(parameter, ReferenceOr::Item(Parameter::Path { .. }))
-        };
-        if operation.parameters.iter().any(named) {
-            edit(operation, |mark| mark.may_fail(&[Fault::NotFound]));
-        }
+        edit(operation, |mark| mark.fails = true);
         Vec::new()
     }
 }

@@ -17,7 +17,7 @@ pub trait Caller {
     fn demand() -> Demand;
 }
 
-/// What a [`Caller`] demands.
+/// What a [`Caller`] demands; see there for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Demand(pub(super) Access);

@@ -6,7 +6,8 @@
 //!    in the code once. [`require_scope`] is for handlers that one cannot touch.
 //! 2. [`around`] says which layers stand around the paths below a prefix.
 //! 3. [`finish`] writes security requirements, errors and headers, in the service's envelope.
-//! 4. [`undecided`] lists what nobody has decided about.
+//! 4. [`undecided`] lists what nobody has decided about, [`unanswered`] what is documented to fail
+//!    only.
 //!
 //! ```
 //! use keygate::openapi::{Layers, utoipa as keyed};
@@ -43,6 +44,7 @@
 //! keyed::finish(&mut document, &envelope);
 //!
 //! assert_eq!(keyed::undecided(&document), []);
+//! assert_eq!(keyed::unanswered(&document), []);
 //! let document = serde_json::to_value(document)?;
 //! let list = &document["paths"]["/api/links"]["get"];
 //! assert_eq!(list["security"], serde_json::json!([{ "bearer": ["links:read"] }]));
@@ -55,7 +57,6 @@
 mod handler;
 
 use serde_json::Value;
-use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
 use utoipa::openapi::{Components, OpenApi};
 
@@ -66,10 +67,12 @@ use super::access::Access;
 use super::fault::Fault;
 use super::mark::{self, Mark};
 use super::pen::Pen;
+use super::route::Route;
+use super::unanswered::{Unanswered, is_unanswered};
 use super::undecided::{self, Undecided};
 use crate::{EnvelopeLayer, Requirement};
 
-/// There is no such operation in the document.
+/// There is no such operation in the document: [`handler`] says so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the document has no {method} {path}: name a path as `#[utoipa::path]` has it")]
 #[non_exhaustive]
@@ -106,11 +109,32 @@ pub fn handler<T, H: Handler<T>>(
 /// Says of an operation that it needs what `R` requires.
 ///
 /// For handlers whose types do not say it, as behind a [`RequireScope`](crate::RequireScope).
+///
+/// ```
+/// use keygate::openapi::utoipa as keyed;
+/// use utoipa::openapi::OpenApi;
+///
+/// keygate::scopes! {
+///     catalogue SCOPES;
+///     /// Look after the service.
+///     Admin = "admin";
+/// }
+///
+/// fn about_health(document: &mut OpenApi) {
+///     let item = document.paths.paths.get_mut("/health");
+///     if let Some(operation) = item.and_then(|item| item.get.as_mut()) {
+///         keyed::require_scope::<Admin>(operation);
+///     }
+/// }
+/// # let _ = (about_health, SCOPES);
+/// ```
 pub fn require_scope<R: Requirement>(operation: &mut Operation) {
     demand(operation, Access::of::<R>());
 }
 
 /// Says which layers stand around the operations whose paths begin with `prefix`.
+///
+/// See [the module](self) for an example.
 pub fn around(document: &mut OpenApi, prefix: &str, layers: &Layers) {
     let items = document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with(prefix));
     for operation in items.flat_map(|(_, item)| operations(item)) {
@@ -119,15 +143,20 @@ pub fn around(document: &mut OpenApi, prefix: &str, layers: &Layers) {
 }
 
 /// Writes into a document who may call each operation, with which scopes, and how it fails, in the
-/// envelope of the service. The last step.
+/// envelope of the service.
+///
+/// The last step. See [the module](self) for an example.
 pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
     let mut pen = Pen::new(envelope);
-    for operation in document.paths.paths.values_mut().flat_map(operations) {
-        let Ok(Value::Object(mut object)) = serde_json::to_value(&*operation) else { continue };
-        pen.write(&mut object);
-        // One that cannot be read back stays as it was, and so undecided.
-        if let Ok(written) = serde_json::from_value(object.into()) {
-            *operation = written;
+    for (path, item) in &mut document.paths.paths {
+        let route = Route::new(path, &item.parameters);
+        for operation in operations(item) {
+            let Ok(Value::Object(mut object)) = serde_json::to_value(&*operation) else { continue };
+            pen.write(&route, &mut object);
+            // One that cannot be read back stays as it was, and so undecided.
+            if let Ok(written) = serde_json::from_value(object.into()) {
+                *operation = written;
+            }
         }
     }
     let components = document.components.get_or_insert_default();
@@ -140,20 +169,37 @@ pub fn finish(document: &mut OpenApi, envelope: &EnvelopeLayer) {
 }
 
 /// The operations of a finished document of which nobody has decided who may call them.
+///
+/// See [the module](self) for an example.
 #[must_use]
 pub fn undecided(document: &OpenApi) -> Vec<Undecided> {
+    find(document, |method, path, operation| {
+        let extension = |name: &str| operation.extensions.as_ref()?.get(name);
+        let has_security = operation.security.as_ref().is_some_and(|ways| !ways.is_empty());
+        let reason = undecided::reason(extension, has_security)?;
+        Some(Undecided { method: method.to_owned(), path: path.to_owned(), reason })
+    })
+}
+
+/// The operations of a document that are documented to fail only.
+///
+/// See [the module](self) for an example.
+#[must_use]
+pub fn unanswered(document: &OpenApi) -> Vec<Unanswered> {
+    find(document, |method, path, operation| {
+        let fails = is_unanswered(operation.responses.responses.keys());
+        fails.then(|| Unanswered { method: method.to_owned(), path: path.to_owned() })
+    })
+}
+
+/// What a look at each operation, with its method and path, finds.
+fn find<F>(document: &OpenApi, look: impl Fn(&str, &str, &Operation) -> Option<F>) -> Vec<F> {
     let mut found = Vec::new();
     let mut paths = document.paths.paths.clone();
     for (path, item) in &mut paths {
         for method in METHODS {
-            let Some(operation) = slot(item, &method) else { continue };
-            let word_of = |extensions: &Extensions| extensions.get(undecided::KEY).cloned();
-            let flag = operation.extensions.as_ref().and_then(word_of);
-            let is_decided = operation.security.as_ref().is_some_and(|ways| !ways.is_empty());
-            if let Some(reason) = undecided::reason(flag.as_ref(), is_decided) {
-                let (method, path) = (word(&method).to_owned(), path.clone());
-                found.push(Undecided { method, path, reason });
-            }
+            let operation = slot(item, &method).as_ref();
+            found.extend(operation.and_then(|operation| look(word(&method), path, operation)));
         }
     }
     found

@@ -298,6 +298,15 @@ impl Limiter for RedisLimiter {
         Answer::Later(Box::pin(Pending::new(self, charges, asked).decide()))
     }
 
+    #[cfg(any(feature = "openapi", feature = "utoipa"))]
+    fn without_counting(&self) -> Option<Verdict> {
+        match self.config.fallback {
+            Fallback::Local { .. } => None,
+            Fallback::Open => Some(Verdict::Uncounted),
+            Fallback::Closed => Some(Verdict::Unavailable),
+        }
+    }
+
     fn adopt(&self, limits: &mut Adopted<'_>) -> Result<(), &'static str> {
         let mut names = self.shared.names.lock();
         for (label, buckets) in limits {

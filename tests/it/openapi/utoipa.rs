@@ -50,6 +50,13 @@ async fn prices(_: Public) -> Json<String> {
     Json("free".into())
 }
 
+#[utoipa::path(get, path = "/api/bare/{id}", responses((status = 404, description = "None.")))]
+async fn bare(_: Scoped<Read>, _: Path<u32>) {}
+
+#[derive(OpenApi)]
+#[openapi(paths(bare))]
+struct Bare;
+
 #[derive(OpenApi)]
 #[openapi(paths(list, retrieve, me, prices))]
 struct Links;
@@ -153,6 +160,26 @@ fn utoipas_document_has_schemes_errors_and_headers() {
     assert_eq!(me["401"]["description"], "Own words.");
     assert_eq!(me["200"]["content"]["text/plain"]["schema"]["type"], "string");
     assert!(!document.to_string().contains("x-keygate"), "nothing of the making is left");
+}
+
+#[test]
+fn what_utoipas_document_leaves_out_is_added_or_found() {
+    let mut document = Bare::openapi();
+    let unfinished = keyed::undecided(&document);
+    assert_eq!(unfinished[0].reason, Reason::Unfinished);
+    keyed::handler(&mut document, &HttpMethod::Get, "/api/bare/{id}", bare).unwrap();
+    keyed::around(&mut document, "/api/", &Layers::new().auth(&service().auth));
+    keyed::finish(&mut document, &EnvelopeLayer::standard());
+    assert_eq!(keyed::undecided(&document), []);
+    assert_eq!(keyed::unanswered(&service().document()), []);
+    let unanswered: Vec<_> =
+        keyed::unanswered(&document).into_iter().map(|one| (one.method, one.path)).collect();
+    assert_eq!(unanswered, [("GET".to_owned(), "/api/bare/{id}".to_owned())]);
+    let document = serde_json::to_value(document).unwrap();
+    let operation = &document["paths"]["/api/bare/{id}"]["get"];
+    let parameter = &operation["parameters"][0];
+    assert_eq!((&parameter["in"], &parameter["name"]), (&json!("path"), &json!("id")));
+    assert!(!operation["responses"]["400"].is_null());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! C3, C4, P3: what is documented is what is enforced, for every operation and every scope.
 
 use http::Method;
-use keygate::openapi::undecided;
+use keygate::openapi::{unanswered, undecided};
 use regex::Regex;
 
 use super::document::{Document, Operation};
@@ -86,11 +86,12 @@ async fn every_scope_of_a_service_opens_something() {
 }
 
 #[tokio::test]
-async fn no_route_of_the_three_is_without_a_decision() {
+async fn no_route_of_the_three_is_without_a_decision_or_an_answer() {
     for service in services() {
         let text = service.document().await.0.to_string();
         let document = serde_json::from_str(&text).unwrap();
         assert_eq!(undecided(&document), [], "{}", service.name);
+        assert_eq!(unanswered(&document), [], "{}", service.name);
     }
 }
 
