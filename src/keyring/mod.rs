@@ -61,10 +61,10 @@
 //! nothing; everything else at once. A recorder may be installed at any time: it misses what was
 //! before, and gauges until they change.
 //!
-//! `of` is `keys` or `accounts`, of attempts `keys` or `operator`. The outcome of a look-up is `found`, `not_found` (a revoked key too), `failed`,
-//! `timed_out`, `panicked` or `circuit_open`. A key that is cached and fresh causes no look-up. The
-//! gauge of the feed is not set where the store has none, that of a circuit not before it first
-//! opens.
+//! `of` is `keys` or `accounts`, of attempts `keys` or `operator`. The outcome of a look-up is
+//! `found`, `not_found` (a revoked key too), `failed`, `timed_out`, `panicked` or `circuit_open`. A
+//! key that is cached and fresh causes no look-up. The gauge of the feed is not set where the store
+//! has none, that of a circuit not before it first opens.
 
 mod background;
 mod builder;

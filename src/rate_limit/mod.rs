@@ -92,9 +92,9 @@
 //!
 //! `limit` is the [name](Limit::named) of the limit that refused or would have, and for everything
 //! else of the layer's own; `outcome` is `admitted`, `refused`, `would_refuse` (a limit in
-//! [shadow mode](Limit::shadow), beside what became of the request), `uncounted` (no limit counts it, or Redis could
-//! not and [lets it through](Fallback::Open)), `unavailable` or `misconfigured`. What is admitted is
-//! told once a second, and what is left when tokio's runtime ends.
+//! [shadow mode](Limit::shadow), beside what became of the request), `uncounted` (no limit counts it,
+//! or Redis could not and [lets it through](Fallback::Open)), `unavailable` or `misconfigured`. What
+//! is admitted is told once a second, and what is left when tokio's runtime ends.
 //!
 //! `reason` is `timeout`, `connection`, `refused` (an error of Redis) or `broken`; `to` is `local`,
 //! `open` or `closed`.

@@ -72,7 +72,7 @@ impl Browser {
         };
         let turn = TURNS.acquire().await.unwrap();
         let folder = Folder::new();
-        let (driver, url) = Driver::start(&driver).await;
+        let (driver, url) = Driver::start(&driver, &folder).await;
         let profile = format!("--user-data-dir={}", folder.path().display());
         let arguments = [
             "--headless=new",
@@ -242,8 +242,10 @@ impl Browser {
 }
 
 impl Driver {
-    async fn start(program: &str) -> (Self, String) {
+    async fn start(program: &str, folder: &Folder) -> (Self, String) {
         let mut command = Command::new(program);
+        // What a browser that is killed leaves behind goes with the folder.
+        command.env("TMPDIR", folder.path());
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         // A group of its own, so that what it starts ends with it.
         let mut child = command.process_group(0).kill_on_drop(true).spawn().unwrap();
