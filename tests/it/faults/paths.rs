@@ -91,7 +91,14 @@ async fn h3_unknown_paths_below_the_prefix_need_a_key_and_others_tell_nothing() 
             target.server.send(call()).await.expect(401);
             target.server.send(call().bearer(&target.key)).await.expect(404);
         }
-        for path in ["/", "/nothing", "/api", "/v2/wallets", "/dashboard"] {
+        // What is below the dashboard, or would be, is its gate's to answer.
+        for path in ["/dashboard", "/dashboard/nothing", "/dashboard/api/nothing"] {
+            for call in [get(path), get(path).bearer(&target.key)] {
+                let answer = target.server.send(call).await.expect(401);
+                assert!(!answer.has("x-ratelimit-limit"), "outside the API nothing is charged");
+            }
+        }
+        for path in ["/", "/nothing", "/api", "/v2/wallets"] {
             let without = target.server.send(get(path)).await.expect(404);
             let with = target.server.send(get(path).bearer(&target.key)).await.expect(404);
             assert_eq!(without.json()["error"]["message"], with.json()["error"]["message"]);
