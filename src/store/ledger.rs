@@ -9,7 +9,7 @@ use crate::KeyId;
 /// that jumps takes nobody's figures.
 const HOURS: usize = 48;
 
-/// How many hours more a key is given room for at a time.
+/// A key is given room for one hour, and then for a multiple of so many.
 const STEP: usize = 8;
 
 /// Usage in memory, by the rule of the port.
@@ -103,8 +103,10 @@ impl Line {
             place = before;
         }
         if self.hours.len() == self.hours.capacity() {
-            // By as much each time: to double would end far above what is ever used.
-            self.hours.reserve_exact(STEP);
+            // Most keys are used in bursts. Then by as much each time: to double would end far above
+            // what is ever used.
+            let taken = self.hours.len();
+            self.hours.reserve_exact(if taken == 0 { 1 } else { STEP - taken % STEP });
         }
         self.hours.insert(place, hour);
     }
