@@ -1,8 +1,8 @@
 //! What happens on each request, counted so that no request pays for a metric.
 //!
 //! A metric's recorder is asked once a second, by a task that a count starts and that ends when it
-//! has told what was counted; one whose runtime ends tells it then. In between a count is one atomic step in memory that few threads
-//! share.
+//! has told what was counted; one whose runtime ends tells it then. In between a count is one atomic
+//! step in memory that few threads share.
 
 use std::fmt;
 use std::sync::Arc;

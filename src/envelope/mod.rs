@@ -30,9 +30,9 @@
 //! 6. With the feature `tracing` each request has a span at info, `request`, target
 //!    `keygate::request`: `method`, `path` without query, `request_id`, `status`, `key_id`,
 //!    `account`, `mode` (`live` or `test`), `on_behalf_of` and `outcome`: `ok`, `refused` (4xx that
-//!    has a [`Refusal`](crate::Refusal)), `client_error` (another 4xx) or `failed` (5xx, or no response). Each finished
-//!    request leaves one line at info with the same fields, the `code` of an error and the precise
-//!    `refusal`. Where nobody listens this costs one check.
+//!    has a [`Refusal`](crate::Refusal)), `client_error` (another 4xx) or `failed` (5xx, or no
+//!    response). Each finished request leaves one line at info with the same fields, the `code` of
+//!    an error and the precise `refusal`. Where nobody listens this costs one check.
 //! 7. No key is logged: of the request only method and path are, and a segment of the path that
 //!    holds what could be a key (two words and 22 or more letters and digits, joined by `_`) is
 //!    written `[redacted]`.

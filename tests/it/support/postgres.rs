@@ -138,8 +138,7 @@ impl Server {
 
     /// Everything that it has logged.
     pub(crate) fn log(&self) -> String {
-        let log = std::fs::read(self.directory.join("server.log")).unwrap_or_default();
-        String::from_utf8_lossy(&log).into_owned()
+        throwaway::log(&self.directory)
     }
 
     /// Stops it and all its backends with SIGSTOP: connections stay open, and nobody answers.

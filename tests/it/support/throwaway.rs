@@ -50,6 +50,12 @@ pub(crate) fn write_as_server(file: &Path, text: &str) {
     assert!(shell.wait().expect("it is ours").success());
 }
 
+/// Everything that the server of this folder has logged.
+pub(crate) fn log(directory: &Path) -> String {
+    let log = std::fs::read(directory.join("server.log")).unwrap_or_default();
+    String::from_utf8_lossy(&log).into_owned()
+}
+
 pub(crate) fn signal(name: &str, processes: &[u32]) {
     if !processes.is_empty() {
         let ids = processes.iter().map(ToString::to_string);
